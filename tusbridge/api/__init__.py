@@ -1,0 +1,1 @@
+"""The protocols over HTTP: parse, ask the service, render; nothing else."""

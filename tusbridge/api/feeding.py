@@ -1,0 +1,122 @@
+"""From a request's body to an append, and from its end to the answer.
+
+A body that is at hand, or behind a blocking read, is fed right here. One that an asynchronous
+front takes from the client is fed by the front, after the view is done: the view gives a
+:class:`PendingResponse`, which the front settles once the bytes have come.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from tusbridge.api.frame import Fields, dress, error_response
+from tusbridge.appending import Appending
+from tusbridge.body import Body, BodyEnd, StreamBody, WholeBody
+from tusbridge.conf import get_options
+from tusbridge.errors import LengthRequired, UploadError
+from tusbridge.protocol import tus
+from tusbridge.rows import release_connections
+
+logger = logging.getLogger("tusbridge")
+
+
+class Feeding:
+    """An append under way, and what to answer when it ends.
+
+    ``on_end`` ends it and renders; ``on_error`` clears up after an error, the answer is the
+    protocol's.
+    """
+
+    def __init__(
+        self,
+        request: HttpRequest,
+        appending: Appending,
+        on_end: Callable[[BodyEnd], HttpResponse],
+        on_error: Callable[[UploadError], None],
+    ) -> None:
+        self.appending = appending
+        self._request = request
+        self._on_end = on_end
+        self._on_error = on_error
+
+    def end(self, how: BodyEnd) -> HttpResponseBase:
+        """The body is over: commit, and answer."""
+        try:
+            response: HttpResponseBase = self._on_end(how)
+        except UploadError as error:
+            return self.fail(error)
+        return dress(self._request, response, get_options())
+
+    def fail(self, error: UploadError) -> HttpResponseBase:
+        """The append failed in mid-body; whatever is still on its way is not read."""
+        try:
+            self._on_error(error)
+        except UploadError as second:
+            # the sweep finds what could not be cleared up now
+            logger.warning("not-cleared-up", extra={"code": second.code})
+        response = dress(self._request, error_response(self._request, error), get_options())
+        # Connection is the server's field, which plain WSGI forbids to set: the front does
+        response.tusbridge_close = True  # type: ignore[attr-defined]
+        return response
+
+
+class PendingResponse(HttpResponse):
+    """Stands for an answer that depends on bytes still to come; only a front ever sees it."""
+
+    def __init__(self, feeding: Feeding) -> None:
+        super().__init__(status=204)
+        self.feeding = feeding
+
+
+def feed(request: HttpRequest, feeding: Feeding) -> HttpResponseBase:
+    """Feed the request's body to the append, and answer."""
+    body = body_of(request)
+    if body.is_deferred:
+        return PendingResponse(feeding)
+    try:
+        _feed_batches(body, feeding.appending)
+    except UploadError as error:
+        return feeding.fail(error)
+    finally:
+        if body.end is None:
+            feeding.appending.close()
+    return feeding.end(body.end or BodyEnd.GONE)
+
+
+def _feed_batches(body: Body, appending: Appending) -> None:
+    may_wait = not isinstance(body, WholeBody)
+    if may_wait:
+        release_connections()
+    for chunks in body.batches():
+        appending.feed(chunks)
+        if may_wait:
+            release_connections()
+
+
+def body_of(request: HttpRequest) -> Body:
+    """The request's body, wherever it comes from.
+
+    Django's own stream is passed by under WSGI: it reads a body without length as empty.
+
+    :raises LengthRequired: the body has no length, and the server does not say where it ends.
+    """
+    body = getattr(request, "tusbridge_body", None)
+    if body is not None:
+        return body  # type: ignore[no-any-return]
+    length = tus.parse_content_length(Fields(request.META))
+    environ: dict[str, Any] | None = getattr(request, "environ", None)
+    if environ is None:
+        return StreamBody(request.read, length)
+    if length is None and not environ.get("wsgi.input_terminated"):
+        raise LengthRequired
+    _set_read_timeout(environ)
+    return StreamBody(environ["wsgi.input"].read, length)
+
+
+def _set_read_timeout(environ: dict[str, Any]) -> None:
+    """A blocking read has no end of its own; gunicorn hands its socket over, others do not."""
+    socket = environ.get("gunicorn.socket")
+    if socket is not None:
+        socket.settimeout(get_options().READ_TIMEOUT)

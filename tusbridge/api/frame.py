@@ -1,0 +1,141 @@
+"""What every answer of tus needs: method override, version, 405, OPTIONS, CORS, one error table."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+
+from tusbridge.api.cors import add_cors_fields
+from tusbridge.conf import Options, get_options
+from tusbridge.errors import MethodNotAllowed, UploadError, UploadNotFound
+from tusbridge.protocol import tus
+from tusbridge.protocol.rules import Limits
+from tusbridge.protocol.tus import Answer
+
+logger = logging.getLogger("tusbridge")
+
+View = Callable[..., HttpResponseBase]
+
+
+class Fields(Mapping[str, str]):
+    """A request's header fields by lower-case name, read where Django keeps them."""
+
+    def __init__(self, meta: Mapping[str, Any]) -> None:
+        self._meta = meta
+
+    def __getitem__(self, name: str) -> str:
+        key = name.upper().replace("-", "_")
+        if key not in {"CONTENT_TYPE", "CONTENT_LENGTH"}:
+            key = f"HTTP_{key}"
+        value: str = self._meta[key]
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        for key in self._meta:
+            if key.startswith("HTTP_"):
+                yield key[5:].lower().replace("_", "-")
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def framed(view: View, methods: tuple[str, ...]) -> View:
+    """The view behind the protocol's frame; ``methods`` are those the resource has.
+
+    The effective method is settled before anything looks at it. Marked so that a transaction
+    is never held for the time of an upload (ATOMIC_REQUESTS), and that CSRF tokens are not asked
+    for: tus needs fields that other sites' pages cannot send without a preflight.
+    """
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        options = get_options()
+        fields = Fields(request.META)
+        request.method = method = tus.effective_method(request.method or "", fields)
+        try:
+            response = _dispatch(view, methods, request, fields, options, args, kwargs)
+        except UploadError as error:
+            response = error_response(request, error)
+        except Exception:
+            # a mistake of ours: clients in browsers must still be able to read the answer
+            logger.exception("internal-error")
+            response = HttpResponse(
+                "internal-error: the server made a mistake\n",
+                status=423 if method == "HEAD" else 500,
+                content_type="text/plain; charset=utf-8",
+            )
+        return dress(request, response, options)
+
+    return _never_atomic(csrf_exempt(wrapped))
+
+
+def _dispatch(
+    view: View,
+    methods: tuple[str, ...],
+    request: HttpRequest,
+    fields: Fields,
+    options: Options,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> HttpResponseBase:
+    if request.method == "OPTIONS":
+        return respond(tus.render_options(Limits(max_length=options.MAX_LENGTH)))
+    # a browser's download names no version; every other request does
+    if request.method != "GET" or "tus-resumable" in fields:
+        tus.check_version(fields)
+    if request.method not in methods:
+        raise MethodNotAllowed(methods)
+    return view(request, *args, **kwargs)
+
+
+class _AnyAlias(set[str]):
+    """Every database: Django asks whether an alias is in here."""
+
+    def __contains__(self, alias: object) -> bool:
+        return True
+
+
+def _never_atomic(view: View) -> View:
+    view._non_atomic_requests = _AnyAlias()  # type: ignore[attr-defined]
+    return view
+
+
+def respond(answer: Answer) -> HttpResponse:
+    """An answer as Django's response; without a body there is no Content-Type either."""
+    response = HttpResponse(
+        answer.body, status=answer.status, content_type="text/plain; charset=utf-8"
+    )
+    if not answer.body:
+        del response["Content-Type"]
+    if answer.status != 204:
+        response["Content-Length"] = str(len(response.content))
+    for name, value in answer.fields.items():
+        response[name] = value
+    return response
+
+
+def error_response(request: HttpRequest, error: UploadError) -> HttpResponse:
+    """The protocol's answer to an error; the only place where errors become responses."""
+    options = get_options()
+    answer = tus.render_error(error, request.method or "", gone_status=options.EXPIRED_STATUS)
+    response = respond(answer)
+    response.tusbridge_error = error  # type: ignore[attr-defined]
+    return response
+
+
+def dress(request: HttpRequest, response: HttpResponseBase, options: Options) -> HttpResponseBase:
+    """The fields that every answer carries."""
+    response["Tus-Resumable"] = tus.VERSION
+    response["X-Content-Type-Options"] = "nosniff"
+    if request.method == "HEAD":
+        response["Cache-Control"] = "no-store"
+    add_cors_fields(request, response, options.CORS_ORIGINS)
+    return response
+
+
+def not_found(request: HttpRequest) -> HttpResponseBase:
+    """Whatever lies below the mount point and is no upload's URL."""
+    raise UploadNotFound

@@ -1,0 +1,132 @@
+"""tus 1.0.0 over django-ninja: parse, ask the service, render.
+
+ninja routes and documents. It reads no body, and parses no protocol field: its integers take
+``+5`` and ``5.0``, and its errors are not the protocol's.
+"""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.encoding import escape_uri_path
+from ninja import NinjaAPI, Router
+
+from tusbridge import __version__
+from tusbridge.api import documentation as doc
+from tusbridge.api.downloads import download as download_response
+from tusbridge.api.feeding import Feeding, feed
+from tusbridge.api.frame import Fields, error_response, respond
+from tusbridge.body import BodyEnd
+from tusbridge.errors import UploadError
+from tusbridge.models import AbstractUpload
+from tusbridge.protocol import tus
+from tusbridge.protocol.tus import UploadFacts
+from tusbridge.service import BUSY_PATIENCE_SECONDS, UploadService
+
+router = Router(tags=["tus 1.0.0"])
+
+
+@router.api_operation(["POST"], "", openapi_extra=doc.CREATE, summary="Create an upload")
+def create(request: HttpRequest) -> Any:
+    """Begin an upload, with its first bytes or all of them if you like."""
+    service = UploadService()
+    actor = service.policy.authenticate(request)
+    wanted = tus.parse_create(Fields(request.META))
+    if not wanted.has_body:
+        return _created(request, service.create(wanted, actor), with_offset=wanted.length == 0)
+    appending = service.begin_create(wanted, actor)
+    return feed(
+        request,
+        Feeding(
+            request,
+            appending,
+            on_end=lambda how: _created(
+                request, service.end_create(appending, how), with_offset=True
+            ),
+            on_error=lambda error: service.drop_create(appending),
+        ),
+    )
+
+
+@router.api_operation(["OPTIONS"], "", openapi_extra=doc.OPTIONS, summary="What the server offers")
+def options(request: HttpRequest) -> Any:
+    """Answered for every URL alike, also to a browser's preflight."""
+    raise AssertionError("the frame answers OPTIONS")
+
+
+@router.api_operation(["HEAD"], "{upload_id}", openapi_extra=doc.HEAD, summary="Ask how far it is")
+def head(request: HttpRequest, upload_id: str) -> Any:
+    """The offset to go on from. 423 means: ask again soon, and keep the URL."""
+    service = UploadService()
+    upload = service.head(upload_id, service.policy.authenticate(request))
+    return respond(tus.render_head(_facts(upload)))
+
+
+@router.api_operation(["PATCH"], "{upload_id}", openapi_extra=doc.APPEND, summary="Append bytes")
+def append(request: HttpRequest, upload_id: str) -> Any:
+    """Add bytes at the offset. What came of a request that breaks off is kept."""
+    service = UploadService()
+    actor = service.policy.authenticate(request)
+    upload = service.find(upload_id, actor, service.policy.check_append)
+    wanted = tus.parse_append(Fields(request.META))
+    wait = getattr(request, "tusbridge_wait", BUSY_PATIENCE_SECONDS)
+    appending = service.begin_append(upload, wanted, actor, wait=wait)
+    if appending is None:
+        return respond(tus.render_appended(_facts(upload)))
+
+    def on_end(how: BodyEnd) -> Any:
+        appending.end(how)
+        return respond(tus.render_appended(_facts(appending.upload)))
+
+    return feed(
+        request, Feeding(request, appending, on_end=on_end, on_error=lambda error: None)
+    )
+
+
+@router.api_operation(["GET"], "{upload_id}", openapi_extra=doc.DOWNLOAD, summary="Download")
+def download(request: HttpRequest, upload_id: str) -> Any:
+    """The bytes of a finished upload, or a range of them."""
+    service = UploadService()
+    upload = service.read(upload_id, service.policy.authenticate(request))
+    return download_response(request, service, upload)
+
+
+@router.api_operation(["DELETE"], "{upload_id}", openapi_extra=doc.TERMINATE, summary="Terminate")
+def terminate(request: HttpRequest, upload_id: str) -> Any:
+    """End the upload and free its bytes, also while a request appends to it."""
+    service = UploadService()
+    actor = service.policy.authenticate(request)
+    service.terminate(service.find(upload_id, actor, service.policy.check_terminate))
+    return respond(tus.render_terminated())
+
+
+def _created(request: HttpRequest, upload: AbstractUpload, *, with_offset: bool) -> Any:
+    location = f"{escape_uri_path(request.path.rstrip('/'))}/{upload.upload_id}"
+    service_options = UploadService().options
+    if service_options.ABSOLUTE_LOCATION:
+        location = request.build_absolute_uri(location)
+    return respond(tus.render_created(_facts(upload), location, with_offset=with_offset))
+
+
+def _facts(upload: AbstractUpload) -> UploadFacts:
+    return UploadFacts(
+        offset=upload.offset,
+        length=upload.length,
+        metadata=upload.metadata,
+        expires_at=None if upload.is_complete else upload.expires_at,
+    )
+
+
+api = NinjaAPI(
+    title="tusbridge",
+    version=__version__,
+    description=doc.DESCRIPTION,
+    urls_namespace="tusbridge-tus",
+    openapi_url="openapi.json",
+    docs_url="docs",
+)
+api.add_router("", router)
+
+
+@api.exception_handler(UploadError)
+def _on_error(request: HttpRequest, error: Any) -> HttpResponseBase:
+    return error_response(request, error)

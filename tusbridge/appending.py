@@ -1,0 +1,197 @@
+"""One append while its bytes come: write, commit about once a second, end.
+
+Whoever has the body feeds it: a loop in the view's thread, or the asynchronous front, step by
+step from whatever thread is free. Nothing is held open in the database between two steps.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tusbridge import leases
+from tusbridge.body import BodyEnd
+from tusbridge.errors import (
+    BlobTruncated,
+    BodyTimeout,
+    LeaseLost,
+    OffsetMismatch,
+    ServerStopping,
+    TooLarge,
+    UploadError,
+)
+from tusbridge.protocol.rules import AppendPlan
+from tusbridge.stores import Blob
+
+if TYPE_CHECKING:
+    from tusbridge.models import AbstractUpload
+    from tusbridge.service import UploadService
+
+logger = logging.getLogger("tusbridge")
+
+# Seconds between commits while bytes come, and bytes at which one comes earlier: what a crash
+# may cost, and what the sync at the end may have to wait for.
+COMMIT_SECONDS = 1.0
+COMMIT_BYTES = 64 * 1024 * 1024
+# Seconds for which completing may take the lease: a copy between file systems has no progress.
+COMPLETING_TTL_SECONDS = 60.0
+
+
+class Appending:
+    """An append that holds the lease. Not for two threads at once.
+
+    Every method raises :class:`UploadError`; after one, what was written before it is
+    committed where it can be, and the lease is free.
+    """
+
+    def __init__(
+        self,
+        service: "UploadService",
+        upload: "AbstractUpload",
+        plan: AppendPlan,
+        token: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.upload = upload
+        self.token = token
+        self._service = service
+        self._end = plan.offset + plan.limit
+        self._committed = plan.offset
+        self._clock = clock
+        self._committed_at = clock()
+        self._is_open = True
+        self._writer = service.store_of(upload).writer(
+            Blob(key=upload.upload_id, state=upload.store_state),
+            plan.offset,
+            token,
+            lambda: leases.is_mine(service.model, upload.pk, token=token),
+        )
+
+    @property
+    def uncommitted(self) -> int:
+        """Bytes that were written and not committed."""
+        return self._writer.offset - self._committed
+
+    def feed(self, chunks: Sequence[bytes], *, commit: bool = False) -> None:
+        """Write the chunks; commit when it is time, or when asked to.
+
+        :raises TooLarge: they go past the upload's length; nothing uncommitted is kept.
+        """
+        with self._giving_up_on_errors():
+            if self._writer.offset + sum(map(len, chunks)) > self._end:
+                raise TooLarge(self._end, "the upload")
+            if chunks:
+                self._writer.write(chunks)
+            if self.uncommitted and (commit or self._is_due()):
+                self._commit()
+
+    def end(self, how: BodyEnd) -> None:
+        """Commit all that came and let the lease go; complete the upload at its length.
+
+        :raises LeaseLost: another request took the upload over.
+        :raises BodyTimeout: the client fell silent; what came is kept.
+        :raises ServerStopping: the server stops; what came is kept.
+        """
+        with self._giving_up_on_errors():
+            if self.upload.is_complete:
+                self.close()  # nothing came, and nothing may: there never was a lease
+                return
+            if how is BodyEnd.TAKEN_OVER:
+                raise LeaseLost
+            at_length = self._writer.offset == self.upload.length
+            completes = at_length and self.upload.completes_itself
+            self._commit(last=True, completes=completes)
+            self.close()
+            if completes:
+                self._service.finish(self.upload, self.token)
+            if how is BodyEnd.TIMED_OUT:
+                raise BodyTimeout
+            if how is BodyEnd.STOPPING:
+                raise ServerStopping
+
+    def close(self) -> None:
+        """Free the files. Idempotent; commits nothing."""
+        self._is_open = False
+        self._writer.close()
+
+    def _is_due(self) -> bool:
+        waited = self._clock() - self._committed_at >= COMMIT_SECONDS
+        return waited or self.uncommitted >= COMMIT_BYTES
+
+    def _commit(self, *, last: bool = False, completes: bool = False) -> None:
+        if self._writer.offset == self._end and not last:
+            return  # whether the body stops at the upload's length is not known yet
+        blob = self._writer.sync()
+        values: dict[str, Any] = {
+            "store_state": dict(blob.state),
+            "expires_at": self._service.new_expiry(),
+        }
+        if completes:
+            values["file"] = self._service.name_of(self.upload)
+        if not leases.commit(
+            self._service.model,
+            self.upload.pk,
+            token=self.token,
+            old=self._committed,
+            new=self._writer.offset,
+            ttl=COMPLETING_TTL_SECONDS if completes else self._service.options.LEASE_TTL,
+            values=values,
+            release=last and not completes,
+        ):
+            raise LeaseLost
+        self._committed = self._writer.offset
+        self._committed_at = self._clock()
+        self.upload.offset = self._committed
+        for name, value in values.items():
+            setattr(self.upload, name, value)
+
+    def _giving_up_on_errors(self) -> "_GivingUp":
+        return _GivingUp(self)
+
+    def give_up(self, error: BaseException) -> None:
+        """Keep what was written before the error, where that can be, and let the lease go."""
+        if not self._is_open:
+            return
+        try:
+            if isinstance(error, TooLarge):
+                leases.release(self._service.model, self.upload.pk, token=self.token)
+            elif not isinstance(error, LeaseLost | BlobTruncated):
+                self._commit(last=True)
+        except UploadError as second:
+            # the lease runs out by itself; what is not committed will be sent again
+            logger.warning(
+                "append-not-kept", extra={"upload_id": self.upload.upload_id, "code": second.code}
+            )
+        finally:
+            self.close()
+
+    def take_down(self, available: int) -> UploadError:
+        """Fewer bytes are there than the row says: lower the row, and say where to go on."""
+        asked = self._committed
+        logger.error(
+            "offset-taken-down",
+            extra={"upload_id": self.upload.upload_id, "from": asked, "to": available},
+        )
+        leases.take_down(
+            self._service.model, self.upload.pk, old=asked, new=available, token=self.token
+        )
+        leases.release(self._service.model, self.upload.pk, token=self.token)
+        return OffsetMismatch(available, asked)
+
+
+class _GivingUp:
+    """Any error ends the append; one that says the bytes are fewer becomes an offset mismatch."""
+
+    def __init__(self, appending: Appending) -> None:
+        self._appending = appending
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            return
+        self._appending.give_up(error)
+        if isinstance(error, BlobTruncated):
+            raise self._appending.take_down(error.available) from error

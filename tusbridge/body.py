@@ -1,0 +1,105 @@
+"""Request bodies as batches of chunks: whole ones, blocking streams, and those fed from outside.
+
+Only the standard library is imported here, and no body is ever held as one piece.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from enum import Enum, auto
+
+# First read of a blocking stream: what a server may lose that drops a read on a reset.
+_FIRST_READ = 64 * 1024
+_LARGEST_READ = 1024 * 1024
+_SMALLEST_READ = 4 * 1024
+# Seconds within which a read counts as quick or slow; between them its size stays.
+_QUICK_SECONDS = 0.05
+_SLOW_SECONDS = 0.5
+
+
+class BodyEnd(Enum):
+    """How a body ended."""
+
+    WHOLE = auto()
+    GONE = auto()
+    TIMED_OUT = auto()
+    STOPPING = auto()
+    TAKEN_OVER = auto()
+
+
+class Body:
+    """A request body. ``end`` is set once the last batch was taken."""
+
+    # True when whoever called the view feeds the bytes later; such a body has no batches.
+    is_deferred = False
+
+    def __init__(self) -> None:
+        self.end: BodyEnd | None = None
+
+    def batches(self) -> Iterator[Sequence[bytes]]:
+        """The bytes in order, as lists of chunks; blocks while none are there."""
+        raise NotImplementedError
+
+
+class WholeBody(Body):
+    """A body of which all that will ever come is there."""
+
+    def __init__(self, chunks: Sequence[bytes] = (), end: BodyEnd = BodyEnd.WHOLE) -> None:
+        super().__init__()
+        self._chunks = chunks
+        self._end = end
+
+    def batches(self) -> Iterator[Sequence[bytes]]:
+        if self._chunks:
+            yield self._chunks
+        self.end = self._end
+
+
+class DeferredBody(Body):
+    """A body that an asynchronous front takes from the client after the view has planned."""
+
+    is_deferred = True
+
+
+class StreamBody(Body):
+    """A body behind a blocking ``read(n)`` that returns b"" at its end, as WSGI servers give.
+
+    A read blocks until n bytes are there, so n follows the client's speed. A body that ends
+    before ``length`` bytes is one whose client went away (RFC 9112, 8).
+    """
+
+    def __init__(self, read: Callable[[int], bytes], length: int | None) -> None:
+        super().__init__()
+        self._read = read
+        self._left = length
+        self._size = _FIRST_READ
+
+    def batches(self) -> Iterator[Sequence[bytes]]:
+        while self._left != 0:
+            chunk = self._read_some()
+            if not chunk:
+                self.end = self.end or (BodyEnd.WHOLE if self._left is None else BodyEnd.GONE)
+                return
+            if self._left is not None:
+                self._left -= len(chunk)
+            yield (chunk,)
+        self.end = BodyEnd.WHOLE
+
+    def _read_some(self) -> bytes:
+        wanted = self._size if self._left is None else min(self._size, self._left)
+        started = time.monotonic()
+        try:
+            chunk = self._read(wanted)
+        except TimeoutError:
+            self.end = BodyEnd.TIMED_OUT
+            return b""
+        except Exception:  # noqa: BLE001 each server raises its own classes when a client breaks off
+            self.end = BodyEnd.GONE
+            return b""
+        self._adapt(time.monotonic() - started)
+        return chunk
+
+    def _adapt(self, seconds: float) -> None:
+        if seconds < _QUICK_SECONDS:
+            self._size = min(self._size * 2, _LARGEST_READ)
+        elif seconds > _SLOW_SECONDS:
+            self._size = max(self._size // 2, _SMALLEST_READ)

@@ -1,0 +1,98 @@
+"""The settings: one frozen model over ``settings.TUSBRIDGE``, read at use."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tusbridge.protocol.fields import MAX_INTEGER
+
+# 5 TiB: what the largest object stores take, and more than one upload ever was.
+DEFAULT_MAX_LENGTH = 5 * 2**40
+DAY_SECONDS = 24 * 60 * 60
+
+
+class Options(BaseModel):
+    """All settings with their defaults. Lengths are bytes, times seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+    STORAGE: str = Field("default", description="Alias in STORAGES where finished files go.")
+    UPLOAD_TO: str = Field(
+        "uploads", description="Folder in that storage; the name below it is made from the id."
+    )
+    PARTIALS_DIR: str | None = Field(
+        None,
+        description="Folder of unfinished bytes, on the storage's file system and outside it; "
+        "by default beside the storage's folder, with `.partial` added.",
+    )
+    MAX_LENGTH: int = Field(
+        DEFAULT_MAX_LENGTH, ge=0, le=MAX_INTEGER, description="Bytes of one upload, at most."
+    )
+    EXPIRE_AFTER: float | None = Field(
+        DAY_SECONDS,
+        gt=0,
+        description="Seconds after its last byte when an unfinished upload expires; None: never.",
+    )
+    EXPIRED_STATUS: Literal[404, 410] = Field(
+        410, description="What an expired upload answers; tus-java-client begins anew on 404 only."
+    )
+    DURABILITY: Literal["power", "process"] = Field(
+        "power",
+        description="What an acknowledged offset survives: a power cut, or a crash of the server.",
+    )
+    READ_TIMEOUT: float = Field(
+        60, gt=0, description="Seconds without a byte after which a request is let go."
+    )
+    LEASE_TTL: float = Field(
+        2.5,
+        gt=0,
+        description="Seconds without progress after which another request may take an upload over.",
+    )
+    CORS_ORIGINS: tuple[str, ...] = Field(
+        (),
+        description="Origins whose pages may upload: `https://a.example`, `http://localhost:*` "
+        "(any port), or `*`.",
+    )
+    ALLOW_ANONYMOUS: bool = Field(
+        False, description="Whether nobody in particular may upload; whoever knows the id is it."
+    )
+    ABSOLUTE_LOCATION: bool = Field(
+        False, description="Whether Location carries scheme and host, not the path alone."
+    )
+    POLICY: str = Field(
+        "tusbridge.policy.Policy", description="Class that says who may do what, by dotted path."
+    )
+
+
+_current: tuple[Any, Options] | None = None
+
+
+def get_options() -> Options:
+    """The settings as they are now.
+
+    :raises ImproperlyConfigured: a name is unknown or a value has the wrong type.
+    """
+    global _current  # noqa: PLW0603 one parsed copy, valid while settings.TUSBRIDGE is the same object
+    raw = getattr(settings, "TUSBRIDGE", None)
+    if _current is None or _current[0] is not raw:
+        _current = (raw, parse_options(raw or {}))
+    return _current[1]
+
+
+def parse_options(raw: Mapping[str, Any]) -> Options:
+    """:raises ImproperlyConfigured: with the setting's name, and the nearest one if it is unknown."""
+    for name in raw:
+        if name not in Options.model_fields:
+            near = difflib.get_close_matches(str(name), Options.model_fields, n=1, cutoff=0.5)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ImproperlyConfigured(f"TUSBRIDGE has no setting {name!r}{hint}")
+    try:
+        return Options.model_validate(dict(raw))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ImproperlyConfigured(f"TUSBRIDGE[{where!r}]: {first['msg']}") from error

@@ -1,0 +1,211 @@
+"""Running appends of one process: each is fed as its body comes, their leases are kept alive."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from django.http import HttpResponseBase
+
+from tusbridge import leases
+from tusbridge.api.feeding import Feeding
+from tusbridge.body import BodyEnd
+from tusbridge.conf import get_options
+from tusbridge.errors import UploadError
+from tusbridge.intake import Intake
+from tusbridge.models import get_upload_model
+
+logger = logging.getLogger("tusbridge.asgi")
+
+Run = Callable[[Callable[[], Any]], Awaitable[Any]]
+
+# Bytes are committed when none came for so long, ...
+IDLE_SECONDS = 0.5
+# ... when so many are waiting for so long, ...
+MANY_BYTES = 64 * 1024
+MANY_SECONDS = 1.0
+# ... and in any case after so long: what a trickle may lose in a crash, none of it acknowledged.
+FEW_SECONDS = 5.0
+# Seconds between two signs of life of the leases held here.
+BEAT_SECONDS = 0.75
+
+
+class Drive:
+    """One append, fed in steps: each runs in a pool's thread, and none while nothing comes."""
+
+    def __init__(
+        self, feeding: Feeding, intake: Intake, run: Run, read_timeout: float
+    ) -> None:
+        self.feeding = feeding
+        self.intake = intake
+        self.upload_id = feeding.appending.upload.upload_id
+        self.pk = feeding.appending.upload.pk
+        self.token = feeding.appending.token
+        self.is_stepping = False
+        self._run = run
+        self._read_timeout = read_timeout
+        self._loop = asyncio.get_running_loop()
+        self._clean_at = self._tried_at = self._loop.time()
+        self._asked = False
+        self._flushed = asyncio.Event()
+        # a step may outlive the task that waited for it
+        self._lock = threading.Lock()
+
+    async def run(self) -> HttpResponseBase:
+        """Feed the append until its body ends; the answer."""
+        while True:
+            commit = await self._wait_for_work()
+            chunks = self.intake.take()
+            end = self.intake.end
+            self.is_stepping = True
+            response: HttpResponseBase | None = await self._run(
+                lambda: self._step(chunks, end, commit=commit)
+            )
+            self.is_stepping = False
+            now = self._loop.time()
+            if commit:
+                self._tried_at = now
+            if not self.feeding.appending.uncommitted:
+                self._clean_at = now
+            self._flushed.set()
+            if response is not None:
+                return response
+
+    def _step(
+        self, chunks: list[bytes], end: BodyEnd | None, *, commit: bool
+    ) -> HttpResponseBase | None:
+        with self._lock:
+            try:
+                self.feeding.appending.feed(chunks, commit=commit and end is None)
+            except UploadError as error:
+                return self.feeding.fail(error)
+            return None if end is None else self.feeding.end(end)
+
+    def abandon(self) -> None:
+        """The server gave the request up: keep what was written."""
+        with self._lock:
+            chunks = self.intake.take()
+            try:
+                self.feeding.appending.feed(chunks)
+            except UploadError as error:
+                self.feeding.fail(error)
+            else:
+                self.feeding.end(BodyEnd.GONE)
+
+    async def flush(self, seconds: float) -> None:
+        """Have committed what is there, waiting for it at most so long."""
+        if not self._pending():
+            return
+        self._asked = True
+        self._flushed.clear()
+        self.intake.work.set()
+        try:
+            await asyncio.wait_for(self._flushed.wait(), seconds)
+        except TimeoutError:
+            logger.debug("flush-late", extra={"upload_id": self.upload_id})
+
+    def made_progress_within(self, seconds: float) -> bool:
+        """Whether bytes came, or are being written, or the append is being ended."""
+        return self.is_stepping or self._loop.time() - self.intake.last_byte_at < seconds
+
+    def _pending(self) -> int:
+        return self.intake.size + self.feeding.appending.uncommitted
+
+    async def _wait_for_work(self) -> bool:
+        """Wait until there is something to write or to commit; whether it is to be committed."""
+        while True:
+            now = self._loop.time()
+            if self._asked or self.intake.end is not None:
+                self._asked = False
+                return True
+            due = self._due_at()
+            if due <= now:
+                return True
+            if self.intake.is_batch:
+                return False
+            silent_at = self.intake.last_byte_at + self._read_timeout
+            if silent_at <= now:
+                self.intake.finish(BodyEnd.TIMED_OUT)
+                continue
+            await self.intake.wait_for_work(min(due, silent_at))
+
+    def _due_at(self) -> float:
+        pending = self._pending()
+        if not pending:
+            return float("inf")
+        first = self._clean_at if self.feeding.appending.uncommitted else self.intake.first_byte_at
+        # a commit that could not be made yet is tried again later, not at once
+        first = max(first, self._tried_at)
+        idle = max(self.intake.last_byte_at, self._tried_at) + IDLE_SECONDS
+        return min(idle, first + (MANY_SECONDS if pending >= MANY_BYTES else FEW_SECONDS))
+
+
+class Drives:
+    """All appends that run in this process."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._running: dict[str, list[Drive]] = {}
+        self._beating: asyncio.Task[None] | None = None
+        self.is_stopping = False
+
+    def add(self, drive: Drive) -> None:
+        """A drive begins: its lease is kept alive from now on."""
+        self._running.setdefault(drive.upload_id, []).append(drive)
+        if self.is_stopping:
+            drive.intake.finish(BodyEnd.STOPPING)
+        if self._beating is None or self._beating.done():
+            self._beating = asyncio.create_task(self._beat_while_running())
+
+    def remove(self, drive: Drive) -> None:
+        """The drive is over."""
+        drives = self._running.get(drive.upload_id, [])
+        drives.remove(drive)
+        if not drives:
+            self._running.pop(drive.upload_id, None)
+
+    def stop(self) -> None:
+        """End all with what they have, and whatever begins from now on."""
+        self.is_stopping = True
+        for drive in self._all():
+            drive.intake.finish(BodyEnd.STOPPING)
+
+    async def flush(self, upload_id: str, seconds: float) -> None:
+        """Have a running append commit what it has."""
+        for drive in list(self._running.get(upload_id, ())):
+            await drive.flush(seconds)
+
+    def end_lost(self, upload_id: str) -> None:
+        """The upload was terminated here: its appends end now, not at the next beat."""
+        for drive in self._running.get(upload_id, ()):
+            drive.intake.finish(BodyEnd.TAKEN_OVER)
+
+    def _all(self) -> list[Drive]:
+        return [drive for drives in self._running.values() for drive in drives]
+
+    async def _beat_while_running(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            drives = self._all()
+            if not drives:
+                return
+            # of two on one upload, the later has taken it over
+            held = {drive.pk: drive.token for drive in drives}
+            newest = [drive for drive in drives if held[drive.pk] == drive.token]
+            alive = {d.pk: d.token for d in newest if d.made_progress_within(BEAT_SECONDS)}
+            try:
+                lost = await self._run(lambda: _beat(alive, held))
+            except UploadError as error:
+                logger.warning("beat-failed", extra={"code": error.code})
+                continue
+            for drive in drives:
+                is_lost = drive.pk in lost or held[drive.pk] != drive.token
+                if is_lost and not drive.is_stepping:
+                    drive.intake.finish(BodyEnd.TAKEN_OVER)
+
+
+def _beat(alive: dict[Any, str], held: dict[Any, str]) -> set[Any]:
+    model = get_upload_model()
+    leases.beat(model, alive, ttl=get_options().LEASE_TTL)
+    return leases.lost(model, held)

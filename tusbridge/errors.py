@@ -1,0 +1,255 @@
+"""What can go wrong with an upload, each error named for the fact.
+
+No status code lives here: each protocol has one table from these errors to its
+answers. Every error has a stable ``code`` and a one-line text that may be shown to a
+client: no path, key, host or traceback is ever in it.
+"""
+
+from typing import ClassVar
+
+
+class UploadError(Exception):
+    """Base of all errors; never raised itself."""
+
+    code: ClassVar[str]
+
+
+class TransientError(UploadError):
+    """Passes by itself: the same request may work after ``retry_after_seconds``."""
+
+    retry_after_seconds: ClassVar[int] = 1
+
+
+class InvalidField(UploadError):
+    """A header field that does not follow the grammar of its protocol."""
+
+    code = "invalid-field"
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"{name} {why}")
+        self.name = name
+        self.why = why
+
+
+class UnsupportedVersion(UploadError):
+    """The request names a protocol version that is not spoken here, or none."""
+
+    code = "unsupported-version"
+
+    def __init__(self, supported: str) -> None:
+        super().__init__(f"Tus-Resumable has to be {supported}")
+        self.supported = supported
+
+
+class UnsupportedMediaType(UploadError):
+    """The body has another Content-Type than the protocol asks for."""
+
+    code = "unsupported-media-type"
+
+    def __init__(self, expected: str) -> None:
+        super().__init__(f"Content-Type has to be {expected}")
+        self.expected = expected
+
+
+class MethodNotAllowed(UploadError):
+    """The method means nothing on this resource."""
+
+    code = "method-not-allowed"
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        super().__init__(f"the method has to be one of {', '.join(allowed)}")
+        self.allowed = allowed
+
+
+class NotSupported(UploadError):
+    """The request needs an extension that is not offered here."""
+
+    code = "not-supported"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} is not supported by this server")
+        self.what = what
+
+
+class AmbiguousBody(UploadError):
+    """Content-Length and Transfer-Encoding came together (RFC 9112, 6.1)."""
+
+    code = "ambiguous-body"
+
+    def __init__(self) -> None:
+        super().__init__("Content-Length and Transfer-Encoding exclude each other")
+
+
+class LengthRequired(UploadError):
+    """The body has no length, and this server cannot hand such a body over."""
+
+    code = "length-required"
+
+    def __init__(self) -> None:
+        super().__init__("this server needs a Content-Length")
+
+
+class Unauthenticated(UploadError):
+    """Nobody is logged in, and somebody has to be."""
+
+    code = "unauthenticated"
+
+    def __init__(self) -> None:
+        super().__init__("log in or send a valid access token")
+
+
+class Forbidden(UploadError):
+    """The actor is known and may not do this."""
+
+    code = "forbidden"
+
+    def __init__(self, why: str = "this is not allowed") -> None:
+        super().__init__(why)
+
+
+class UploadNotFound(UploadError):
+    """No such upload, or none of this actor's: one answer, so that nothing leaks."""
+
+    code = "upload-not-found"
+
+    def __init__(self) -> None:
+        super().__init__("there is no such upload")
+
+
+class UploadGone(UploadError):
+    """The upload was here and has expired."""
+
+    code = "upload-gone"
+
+    def __init__(self) -> None:
+        super().__init__("the upload has expired")
+
+
+class UploadIncomplete(UploadError):
+    """The upload cannot be read before all its bytes are there."""
+
+    code = "upload-incomplete"
+
+    def __init__(self, offset: int, length: int | None) -> None:
+        total = "an unknown number of" if length is None else length
+        super().__init__(f"{offset} of {total} bytes are there")
+        self.offset = offset
+        self.length = length
+
+
+class OffsetMismatch(UploadError):
+    """The client would append somewhere else than at the end (both in bytes)."""
+
+    code = "offset-mismatch"
+
+    def __init__(self, expected: int, got: int) -> None:
+        super().__init__(f"the upload is at {expected}, not at {got}")
+        self.expected = expected
+        self.got = got
+
+
+class LengthConflict(UploadError):
+    """The request names another length than the upload has (both in bytes)."""
+
+    code = "length-conflict"
+
+    def __init__(self, expected: int, got: int) -> None:
+        super().__init__(f"the length of the upload is {expected}, not {got}")
+        self.expected = expected
+        self.got = got
+
+
+class TooLarge(UploadError):
+    """More bytes than the upload or the server takes; ``limit`` in bytes."""
+
+    code = "too-large"
+
+    def __init__(self, limit: int, what: str = "the upload") -> None:
+        super().__init__(f"{what} takes at most {limit} bytes")
+        self.limit = limit
+
+
+class RangeNotSatisfiable(UploadError):
+    """No byte of the asked range exists; ``length`` in bytes."""
+
+    code = "range-not-satisfiable"
+
+    def __init__(self, length: int) -> None:
+        super().__init__(f"the upload has {length} bytes")
+        self.length = length
+
+
+class UploadBusy(TransientError):
+    """Another request is appending to this upload, and makes progress."""
+
+    code = "upload-busy"
+
+    def __init__(self) -> None:
+        super().__init__("another request is writing to this upload")
+
+
+class LeaseLost(TransientError):
+    """Another request took the upload over while this one made no progress."""
+
+    code = "lease-lost"
+
+    def __init__(self) -> None:
+        super().__init__("another request has taken this upload over")
+
+
+class BodyTimeout(TransientError):
+    """The client sent nothing for the read time-out; what came before is kept."""
+
+    code = "body-timeout"
+
+    def __init__(self) -> None:
+        super().__init__("no bytes came for too long")
+
+
+class ServerStopping(TransientError):
+    """The server is about to stop; what came before is kept."""
+
+    code = "server-stopping"
+
+    def __init__(self) -> None:
+        super().__init__("the server is restarting")
+
+
+class DatabaseUnavailable(TransientError):
+    """The database is away or locked; nothing that was acknowledged is lost."""
+
+    code = "database-unavailable"
+    retry_after_seconds = 2
+
+    def __init__(self) -> None:
+        super().__init__("the server's records cannot be reached right now")
+
+
+class StoreError(TransientError):
+    """The bytes could not be read or written; nothing acknowledged is lost."""
+
+    code = "store-error"
+    retry_after_seconds = 5
+
+    def __init__(self, why: str = "the bytes cannot be stored or read right now") -> None:
+        super().__init__(why)
+
+
+class StoreFull(UploadError):
+    """No room is left for these bytes; the upload goes on once there is."""
+
+    code = "store-full"
+
+    def __init__(self) -> None:
+        super().__init__("no room is left on the server")
+
+
+class BlobTruncated(StoreError):
+    """Fewer bytes are there than were acknowledged (after a power cut with
+    durability ``process``); ``available`` is how many are there."""
+
+    code = "blob-truncated"
+
+    def __init__(self, available: int) -> None:
+        super().__init__("the server has fewer bytes than it said")
+        self.available = available

@@ -1,0 +1,113 @@
+"""A request's body on its way in: a bounded buffer between an ASGI server and writing threads."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from tusbridge.body import BodyEnd
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+
+# Bytes held for one request at most; the server stops reading from the client beyond.
+BUFFER_BYTES = 1024 * 1024
+# Bytes for which a thread is woken: a hop per message halves the throughput.
+BATCH_BYTES = 256 * 1024
+
+
+class Intake:
+    """Takes a body from ``receive`` until it ends; lives in one event loop.
+
+    ``work`` is set when there is something to do: a batch is there, or the body has ended.
+    """
+
+    def __init__(self, receive: Receive, length: int | None) -> None:
+        self._receive = receive
+        self._left = length
+        self._loop = asyncio.get_running_loop()
+        self._room = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._chunks: list[bytes] = []
+        self.size = 0
+        self.end: BodyEnd | None = None
+        self.work = asyncio.Event()
+        self.last_byte_at = self.first_byte_at = self._loop.time()
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether so much is there that a thread is worth waking."""
+        return self.size >= BATCH_BYTES
+
+    def start(self) -> None:
+        """Begin to take the body; a client that waits for ``100 Continue`` gets it now."""
+        if self._task is None:
+            self._task = self._loop.create_task(self._pump())
+
+    def take(self) -> list[bytes]:
+        """All that is there, at once."""
+        chunks, self._chunks, self.size = self._chunks, [], 0
+        self._room.set()
+        return chunks
+
+    def finish(self, how: BodyEnd) -> None:
+        """End the body from outside. What has come stays to be taken."""
+        if self.end is None:
+            self.end = how
+        self.work.set()
+
+    def close(self) -> None:
+        """Take nothing more."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def wait_for_end(self, seconds: float) -> None:
+        """Wait until the body has ended or a batch is there, at most so long."""
+        await self.wait_for_work(self._loop.time() + seconds)
+
+    async def wait_for_work(self, until: float) -> None:
+        """Wait for ``work``, until a time of the loop's clock at the latest."""
+        if self.end is not None or self.is_batch:
+            return
+        self.work.clear()
+        timer = self._loop.call_at(until, self.work.set)
+        try:
+            await self.work.wait()
+        finally:
+            timer.cancel()
+
+    async def drain(self, limit: int, seconds: float) -> None:
+        """Read on for a while after an early answer, so that the client gets to see it: closing
+        at once would reset the connection under it (RFC 9112, 9.6)."""
+        deadline = self._loop.time() + seconds
+        while self.end is None and limit > 0 and self._loop.time() < deadline:
+            self.start()
+            await self.wait_for_work(deadline)
+            limit -= self.size
+            self.take()
+
+    async def _pump(self) -> None:
+        while self.end is None:
+            if self.size >= BUFFER_BYTES:
+                self._room.clear()
+                await self._room.wait()
+                continue
+            message = await self._receive()
+            if message["type"] != "http.request":
+                self.finish(BodyEnd.GONE)
+                return
+            self._add(message.get("body", b""), more=message.get("more_body", False))
+
+    def _add(self, chunk: bytes, *, more: bool) -> None:
+        if chunk:
+            self.last_byte_at = self._loop.time()
+            if not self._chunks:
+                self.first_byte_at = self.last_byte_at
+            self._chunks.append(chunk)
+            self.size += len(chunk)
+            if self._left is not None:
+                self._left -= len(chunk)
+        if not more or (self._left is not None and self._left <= 0):
+            short = self._left is not None and self._left > 0
+            self.finish(BodyEnd.GONE if short else BodyEnd.WHOLE)
+        elif self.is_batch:
+            self.work.set()

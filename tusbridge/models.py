@@ -1,0 +1,166 @@
+"""The upload's row. ``AbstractUpload`` carries it, so that a site may bring its own model."""
+
+import uuid
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.apps import apps
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import Storage, storages
+from django.db import models
+
+from tusbridge.conf import get_options
+from tusbridge.protocol.rules import UploadState
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+def generate_upload_id() -> str:
+    """A new id: 122 random bits as 32 lower-case hex digits."""
+    return uuid.uuid4().hex
+
+
+def upload_storage() -> Storage:
+    """The Django storage where finished files go."""
+    return storages[get_options().STORAGE]
+
+
+def upload_to(upload: "AbstractUpload", filename: str) -> str:
+    """The finished file's name: from the id alone, never from what the client wrote."""
+    return f"{get_options().UPLOAD_TO}/{upload.upload_id[:2]}/{upload.upload_id}"
+
+
+class Status(models.IntegerChoices):
+    """What an upload is doing; 1 and 2 as sites of django-chunked-upload know them."""
+
+    UPLOADING = 1, "uploading"
+    COMPLETE = 2, "complete"
+    TERMINATED = 3, "terminated"
+
+
+class Protocol(models.TextChoices):
+    """The protocol an upload began with."""
+
+    TUS = "tus", "tus 1.0.0"
+
+
+class Concat(models.TextChoices):
+    """What an upload is to a concatenation (tus 1.0.0, concatenation)."""
+
+    NONE = "", "none"
+    PARTIAL = "partial", "partial"
+    FINAL = "final", "final"
+
+
+class UploadQuerySet(models.QuerySet["AbstractUpload"]):
+    """Uploads by what becomes of them."""
+
+    def expired(self, now: datetime) -> "Self":
+        """Unfinished and past their time."""
+        return self.filter(status=Status.UPLOADING, expires_at__lte=now)
+
+    def unfinished_business(self) -> "Self":
+        """Terminated, but their bytes may still be there."""
+        return self.filter(status=Status.TERMINATED)
+
+    def left_uncompleted(self, before: datetime) -> "Self":
+        """All bytes are there, and nothing has happened since."""
+        return self.filter(
+            status=Status.UPLOADING,
+            completes_itself=True,
+            offset=models.F("length"),
+            progress_at__lt=before,
+        )
+
+
+class AbstractUpload(models.Model):
+    """One upload, whatever protocol it began with. Sizes are bytes.
+
+    ``offset`` is the only truth about how much is there: it is never ahead of bytes that are
+    durable, and only ``tusbridge.leases`` moves it.
+    """
+
+    upload_id = models.CharField(
+        max_length=32, unique=True, editable=False, default=generate_upload_id
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="%(app_label)s_%(class)ss",
+    )
+    file = models.FileField(max_length=255, blank=True, storage=upload_storage, upload_to=upload_to)
+    filename = models.CharField(max_length=255, blank=True)
+    content_type = models.CharField(max_length=255, blank=True)
+    offset = models.BigIntegerField(default=0)
+    length = models.BigIntegerField(null=True, blank=True)
+    metadata = models.TextField(blank=True)
+    status = models.PositiveSmallIntegerField(choices=Status.choices, default=Status.UPLOADING)
+    protocol = models.CharField(max_length=16, choices=Protocol.choices, default=Protocol.TUS)
+    completes_itself = models.BooleanField(default=True)
+    concat = models.CharField(
+        max_length=8, choices=Concat.choices, default=Concat.NONE, blank=True
+    )
+    parts = models.JSONField(null=True, blank=True)
+    created_on = models.DateTimeField(auto_now_add=True)
+    completed_on = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    storage_alias = models.CharField(max_length=64, default="default")
+    store_state = models.JSONField(default=dict, blank=True)
+    lease_token = models.CharField(max_length=32, null=True, blank=True)  # noqa: DJ001 NULL means nobody
+    lease_until = models.DateTimeField(null=True, blank=True)
+    progress_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[Any] = UploadQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["status", "expires_at"])]
+
+    def __str__(self) -> str:
+        total = "?" if self.length is None else self.length
+        return f"{self.upload_id} ({self.offset} of {total} bytes)"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all bytes are there, checked, and where they belong."""
+        return self.status == Status.COMPLETE
+
+    @property
+    def state(self) -> UploadState:
+        """What the rules look at."""
+        return UploadState(
+            offset=self.offset,
+            length=self.length,
+            is_complete=self.is_complete,
+            expires_at=self.expires_at,
+        )
+
+
+class Upload(AbstractUpload):
+    """The upload model of sites that bring none of their own."""
+
+    class Meta(AbstractUpload.Meta):
+        swappable = "TUSBRIDGE_UPLOAD_MODEL"
+
+
+def get_upload_model() -> type[AbstractUpload]:
+    """The model named by ``TUSBRIDGE_UPLOAD_MODEL``, as AUTH_USER_MODEL names the user's.
+
+    :raises ImproperlyConfigured: the name is no ``app_label.Model`` or no such model exists.
+    """
+    name = getattr(settings, "TUSBRIDGE_UPLOAD_MODEL", "tusbridge.Upload")
+    try:
+        model = apps.get_model(name, require_ready=False)
+    except (LookupError, ValueError) as error:
+        raise ImproperlyConfigured(
+            f"TUSBRIDGE_UPLOAD_MODEL = {name!r} has to name an installed app_label.Model"
+        ) from error
+    if not issubclass(model, AbstractUpload):
+        raise ImproperlyConfigured(
+            f"TUSBRIDGE_UPLOAD_MODEL = {name!r} has to derive from tusbridge.models.AbstractUpload"
+        )
+    return model

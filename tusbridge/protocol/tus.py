@@ -1,0 +1,238 @@
+"""tus 1.0.0: header fields to request values; results and errors to answers.
+
+``Fields`` are read by lower-case name. Nothing here knows Django; ``api/tus.py`` carries an
+:class:`Answer` over into a response.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from tusbridge import errors
+from tusbridge.protocol.fields import (
+    parse_integer,
+    parse_media_type,
+    parse_metadata,
+    render_date,
+    render_list,
+)
+from tusbridge.protocol.rules import AppendRequest, CreateRequest, Limits
+
+VERSION = "1.0.0"
+OFFSET_MEDIA_TYPE = "application/offset+octet-stream"
+EXTENSIONS = ("creation", "creation-with-upload", "expiration", "termination")
+COLLECTION_METHODS = ("OPTIONS", "POST")
+UPLOAD_METHODS = ("OPTIONS", "HEAD", "GET", "PATCH", "DELETE")
+
+Fields = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A response before it is Django's: status, fields in order, one-line text body."""
+
+    status: int
+    fields: Mapping[str, str]
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadFacts:
+    """What an answer tells of an upload: bytes, the client's metadata, when it expires."""
+
+    offset: int
+    length: int | None
+    metadata: str
+    expires_at: datetime | None
+
+
+# The one table from errors to statuses. Whatever passes by itself is 423 on HEAD, for
+# tus-js-client forgets the upload on every other error of a HEAD.
+STATUS: Mapping[type[errors.UploadError], int] = {
+    errors.InvalidField: 400,
+    errors.AmbiguousBody: 400,
+    errors.LengthConflict: 400,
+    errors.NotSupported: 400,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.UploadNotFound: 404,
+    errors.MethodNotAllowed: 405,
+    errors.OffsetMismatch: 409,
+    errors.UploadIncomplete: 409,
+    errors.UploadGone: 410,
+    errors.LengthRequired: 411,
+    errors.UnsupportedVersion: 412,
+    errors.TooLarge: 413,
+    errors.UnsupportedMediaType: 415,
+    errors.RangeNotSatisfiable: 416,
+    errors.UploadBusy: 423,
+    errors.LeaseLost: 423,
+    errors.BodyTimeout: 503,
+    errors.ServerStopping: 503,
+    errors.DatabaseUnavailable: 503,
+    errors.StoreError: 503,
+    errors.BlobTruncated: 503,
+    errors.StoreFull: 507,
+}
+
+
+def check_version(fields: Fields) -> None:
+    """:raises UnsupportedVersion: Tus-Resumable is missing or another (tus 1.0.0, Tus-Resumable)."""
+    if fields.get("tus-resumable") != VERSION:
+        raise errors.UnsupportedVersion(VERSION)
+
+
+def effective_method(method: str, fields: Fields) -> str:
+    """The method to act on (tus 1.0.0, X-HTTP-Method-Override: the actual one is ignored)."""
+    override = fields.get("x-http-method-override", "").strip(" \t")
+    return override.upper() if override else method
+
+
+def parse_create(fields: Fields) -> CreateRequest:
+    """The fields of a creation (tus 1.0.0, creation and creation-with-upload).
+
+    :raises InvalidField: a field is malformed, or Upload-Length is missing.
+    :raises NotSupported: the request needs an extension that is not offered.
+    :raises UnsupportedMediaType: a body that is not for the upload.
+    """
+    for name in ("upload-concat", "upload-defer-length", "upload-checksum"):
+        if name in fields:
+            raise errors.NotSupported(name.title())
+    if "upload-length" not in fields:
+        raise errors.InvalidField("Upload-Length", "is missing")
+    length = parse_integer("Upload-Length", fields["upload-length"])
+    text = fields.get("upload-metadata", "")
+    metadata = parse_metadata(text)
+    content_length = parse_content_length(fields)
+    has_body = content_length != 0
+    if has_body:
+        _check_media_type(fields)
+    return CreateRequest(
+        length=length,
+        metadata=text if metadata else "",
+        filename=_first_text(metadata, "filename", "name"),
+        content_type=_first_text(metadata, "filetype", "type"),
+        has_body=has_body,
+        content_length=content_length,
+    )
+
+
+def parse_append(fields: Fields) -> AppendRequest:
+    """The fields of a PATCH, judged in the protocol's order: type, offset, then the rest.
+
+    :raises UnsupportedMediaType: Content-Type is missing or another.
+    :raises InvalidField: Upload-Offset is missing, or a number malformed.
+    :raises NotSupported: a checksum, which is not offered.
+    """
+    _check_media_type(fields)
+    if "upload-offset" not in fields:
+        raise errors.InvalidField("Upload-Offset", "is missing")
+    offset = parse_integer("Upload-Offset", fields["upload-offset"])
+    length = fields.get("upload-length")
+    if "upload-checksum" in fields:
+        raise errors.NotSupported("Upload-Checksum")
+    return AppendRequest(
+        offset=offset,
+        content_length=parse_content_length(fields),
+        length=None if length is None else parse_integer("Upload-Length", length),
+    )
+
+
+def parse_content_length(fields: Fields) -> int | None:
+    """Bytes of the body; 0 when there is none, None when it comes without a length.
+
+    :raises AmbiguousBody: Content-Length and Transfer-Encoding came together.
+    """
+    length = fields.get("content-length", "")
+    if "transfer-encoding" in fields:
+        if length:
+            raise errors.AmbiguousBody
+        return None
+    return parse_integer("Content-Length", length) if length else 0
+
+
+def _check_media_type(fields: Fields) -> None:
+    try:
+        essence = parse_media_type("Content-Type", fields.get("content-type", ""))
+    except errors.InvalidField as error:
+        raise errors.UnsupportedMediaType(OFFSET_MEDIA_TYPE) from error
+    if essence != OFFSET_MEDIA_TYPE:
+        raise errors.UnsupportedMediaType(OFFSET_MEDIA_TYPE)
+
+
+def _first_text(metadata: Mapping[str, bytes], *keys: str) -> str:
+    """The first of the keys that has text: clients name the same thing differently."""
+    for key in keys:
+        text = metadata.get(key, b"").decode("utf-8", "replace").replace("\x00", "")
+        if text and text != "null":
+            return text[:255]
+    return ""
+
+
+def render_options(limits: Limits) -> Answer:
+    """What the server offers (tus 1.0.0, OPTIONS)."""
+    return Answer(
+        status=200,
+        fields={
+            "Tus-Version": VERSION,
+            "Tus-Extension": render_list(EXTENSIONS),
+            "Tus-Max-Size": str(limits.max_length),
+        },
+    )
+
+
+def render_created(facts: UploadFacts, location: str, *, with_offset: bool) -> Answer:
+    """The answer to a creation; ``with_offset`` when the request could carry bytes."""
+    fields = {"Location": location} | _expires(facts)
+    if with_offset:
+        fields["Upload-Offset"] = str(facts.offset)
+    return Answer(status=201, fields=fields)
+
+
+def render_appended(facts: UploadFacts) -> Answer:
+    """The answer to a PATCH."""
+    return Answer(status=204, fields={"Upload-Offset": str(facts.offset)} | _expires(facts))
+
+
+def render_head(facts: UploadFacts) -> Answer:
+    """The state of an upload (tus 1.0.0, HEAD); 200, for some clients take nothing else."""
+    fields = {"Upload-Offset": str(facts.offset), "Cache-Control": "no-store"}
+    if facts.length is not None:
+        fields["Upload-Length"] = str(facts.length)
+    if facts.metadata:
+        fields["Upload-Metadata"] = facts.metadata
+    return Answer(status=200, fields=fields | _expires(facts))
+
+
+def render_terminated() -> Answer:
+    """The answer to a DELETE (tus 1.0.0, termination)."""
+    return Answer(status=204, fields={})
+
+
+def render_error(error: errors.UploadError, method: str, *, gone_status: int = 410) -> Answer:
+    """An error as this protocol tells it: one line, ``code: text``.
+
+    ``gone_status`` is what an expired upload answers: tus-java-client begins anew only on 404.
+    """
+    status = STATUS[type(error)]
+    fields: dict[str, str] = {"Cache-Control": "no-store"}
+    if isinstance(error, errors.TransientError):
+        fields["Retry-After"] = str(error.retry_after_seconds)
+        status = 423 if method == "HEAD" else status
+    elif isinstance(error, errors.UnsupportedVersion):
+        fields["Tus-Version"] = VERSION
+    elif isinstance(error, errors.MethodNotAllowed):
+        fields["Allow"] = ", ".join(error.allowed)
+    elif isinstance(error, errors.OffsetMismatch):
+        fields["Upload-Offset"] = str(error.expected)
+    elif isinstance(error, errors.RangeNotSatisfiable):
+        fields["Content-Range"] = f"bytes */{error.length}"
+    elif isinstance(error, errors.Unauthenticated):
+        fields["WWW-Authenticate"] = "Bearer"
+    elif isinstance(error, errors.UploadGone):
+        status = gone_status
+    return Answer(status=status, fields=fields, body=f"{error.code}: {error}\n")
+
+
+def _expires(facts: UploadFacts) -> dict[str, str]:
+    return {"Upload-Expires": render_date(facts.expires_at)} if facts.expires_at else {}

@@ -1,0 +1,97 @@
+"""Reading one upload's row, with the SQL built once.
+
+Building the query is what a read through the ORM costs (0.5 ms of 0.6); the statement itself
+is still the ORM's, for whatever model and database the site has. ``database_errors`` is where
+the database's errors become ours.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from django.db import InterfaceError, InternalError, OperationalError, connections, router
+
+from tusbridge.errors import DatabaseUnavailable, StoreFull
+from tusbridge.models import AbstractUpload
+
+_PLACEHOLDER_ID = "0" * 32
+
+
+@dataclass(frozen=True, slots=True)
+class _Select:
+    sql: str
+    names: tuple[str, ...]
+    converters: tuple[tuple[int, tuple[Callable[..., Any], ...], Any], ...]
+
+
+def database_of(model: type[AbstractUpload]) -> str:
+    """The alias rows are read from and written to: replicas lag behind, and an offset may not."""
+    return router.db_for_write(model)
+
+
+@contextmanager
+def database_errors(using: str) -> Iterator[None]:
+    """:raises DatabaseUnavailable: it is away or locked.
+    :raises StoreFull: its disk is full."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, InternalError) as error:
+        _drop_broken(using)
+        if "full" in str(error).lower():
+            raise StoreFull from error
+        raise DatabaseUnavailable from error
+
+
+def _drop_broken(using: str) -> None:
+    """Close the thread's connection, so that the next statement makes a new one."""
+    connection = connections[using]
+    if not connection.in_atomic_block:
+        connection.close()
+
+
+def release_connections() -> None:
+    """Give this thread's database connections back before it waits for a client."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
+
+
+def get_row(model: type[AbstractUpload], upload_id: str) -> AbstractUpload | None:
+    """The upload's row, or None.
+
+    :raises DatabaseUnavailable: the database does not answer.
+    """
+    using = database_of(model)
+    with database_errors(using):
+        connection = connections[using]
+        select = _compile(model, using)
+        with connection.cursor() as cursor:
+            cursor.execute(select.sql, [upload_id])
+            row = cursor.fetchone()
+    if row is None:
+        return None
+    values = list(row)
+    for index, converters, expression in select.converters:
+        for convert in converters:
+            values[index] = convert(values[index], expression, connection)
+    return model.from_db(using, select.names, values)
+
+
+@lru_cache(maxsize=32)
+def _compile(model: type[AbstractUpload], using: str) -> _Select:
+    queryset = model._base_manager.using(using).filter(upload_id=_PLACEHOLDER_ID)
+    compiler = queryset.query.get_compiler(using)
+    sql, params = compiler.as_sql()
+    assert tuple(params) == (_PLACEHOLDER_ID,), "the only parameter is the id"
+    columns = [column for column, _, _ in compiler.select]
+    converters = compiler.get_converters(columns)
+    return _Select(
+        sql=sql,
+        names=tuple(column.target.attname for column in columns),
+        converters=tuple(
+            (index, tuple(functions), expression)
+            for index, (functions, expression) in converters.items()
+        ),
+    )

@@ -1,0 +1,1 @@
+"""The runnable server: ``tusbridge serve``. Nothing in the app imports it."""

@@ -1,0 +1,175 @@
+"""The command line. Only click is imported here, so that ``--help`` is quick."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tusbridge import __version__
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(context_settings=_CONTEXT)
+@click.version_option(__version__, prog_name="tusbridge")
+def cli() -> None:
+    """Resumable uploads by the tus protocol.
+
+    \b
+    tusbridge serve                          take uploads on http://127.0.0.1:8000/files/
+    tusbridge upload FILE URL                send a file there, and go on after a break
+    tusbridge token NAME                     let somebody in
+    """
+
+
+def _env(name: str) -> str:
+    return f"TUSBRIDGE_{name.upper()}"
+
+
+def _option(*names: str, **kwargs: Any) -> Callable[[Any], Any]:
+    """An option that is also read from ``TUSBRIDGE_*``."""
+    key = names[0].removeprefix("--").replace("-", "_")
+    return click.option(*names, envvar=_env(key), show_envvar=True, **kwargs)
+
+
+def _place_options(command: Any) -> Any:
+    """Where the server keeps things; shared by the commands that look there."""
+    command = _option(
+        "--database-url",
+        metavar="URL",
+        help="postgresql://..., mysql://... or sqlite:///...; by default SQLite in the data folder.",
+    )(command)
+    return _option(
+        "--data-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("tusbridge-data"),
+        show_default="./tusbridge-data",
+        help="Folder of the database and the secret key, and of the files unless --files-dir.",
+    )(command)
+
+
+@cli.command()
+@_option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@_option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port.")
+@_place_options
+@_option(
+    "--files-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of finished files; unfinished ones lie beside it.  [default: DATA_DIR/files]",
+)
+@_option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes.")
+@_option(
+    "--threads",
+    type=click.IntRange(1, 256),
+    default=4,
+    show_default=True,
+    help="Threads per process for short requests, and as many that write. Slow clients need none.",
+)
+@_option("--max-length", metavar="SIZE", default="5TiB", show_default=True, help="Largest upload.")
+@_option(
+    "--expire-after",
+    metavar="TIME",
+    default="24h",
+    show_default=True,
+    help="When unfinished uploads expire after their last byte: 90, 15m, 24h, 7d, never.",
+)
+@_option(
+    "--durability",
+    type=click.Choice(["power", "process"]),
+    default="power",
+    show_default=True,
+    help="What an acknowledged byte survives: a power cut, or a crash of the server.",
+)
+@_option(
+    "--cors-origin",
+    metavar="ORIGIN",
+    multiple=True,
+    help="Origin whose pages may upload, such as https://a.example or '*'; may be repeated.  "
+    "[default: this machine's, while listening on loopback]",
+)
+@_option(
+    "--allowed-host",
+    metavar="NAME",
+    multiple=True,
+    help="Host name that is answered; may be repeated.  [default: any; on loopback its own]",
+)
+@_option(
+    "--allow-anonymous",
+    is_flag=True,
+    help="Let anybody upload without a token, also from other machines.",
+)
+@_option(
+    "--read-timeout",
+    metavar="TIME",
+    default="60s",
+    show_default=True,
+    help="When a client that sends nothing is let go.",
+)
+@_option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Log lines on standard error.",
+)
+def serve(**options: Any) -> None:
+    """Take uploads: tus at /files/, an upload page at /, the API's documentation at /docs.
+
+    The first start makes the data folder, the database and a secret key. Without --allow-anonymous
+    only this machine may upload without a token.
+    """
+    _export(options)
+    from tusbridge.server.run import serve as run  # noqa: PLC0415 keeps --help quick
+
+    run()
+
+
+@cli.command()
+@click.argument("name")
+@_place_options
+@click.option("--revoke", is_flag=True, help="Revoke all tokens of NAME instead.")
+def token(name: str, revoke: bool, **options: Any) -> None:
+    """Make a user NAME, if need be, and print a bearer token for them.
+
+    It is shown once. Each user sees the own uploads only.
+    """
+    _export(options)
+    from tusbridge.server.run import change_tokens  # noqa: PLC0415
+
+    change_tokens(name, revoke=revoke)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path))
+@click.argument("url")
+@click.option("--token", envvar=_env("token"), show_envvar=True, help="Bearer token.")
+@click.option(
+    "--chunk-size", metavar="SIZE", help="Bytes per request.  [default: all in one request]"
+)
+@click.option(
+    "--retries", type=click.IntRange(0), default=8, show_default=True, help="Tries after a break."
+)
+@click.option("--restart", is_flag=True, help="Begin anew, though an earlier try could go on.")
+@click.option("--quiet", "-q", is_flag=True, help="Print the upload's URL only.")
+def upload(file: Path, url: str, **options: Any) -> None:
+    """Upload FILE to the tus server at URL, such as http://127.0.0.1:8000/files/.
+
+    After a break it goes on where the server is, also when it is run again later. Prints the
+    upload's URL on standard output.
+    """
+    from tusbridge.server.upload import upload_file  # noqa: PLC0415
+
+    upload_file(file, url, **options)
+
+
+def _export(options: dict[str, Any]) -> None:
+    """To where workers read them too, and checked there once for all (``server.config``)."""
+    for name, value in options.items():
+        if value is None or value == ():
+            os.environ.pop(_env(name), None)
+        elif isinstance(value, tuple):
+            os.environ[_env(name)] = ",".join(value)
+        else:
+            os.environ[_env(name)] = str(value)

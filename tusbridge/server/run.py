@@ -1,0 +1,202 @@
+"""Starting the server: folders, key, migrations, then granian."""
+
+import contextlib
+import errno
+import os
+import resource
+import secrets
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from pydantic import ValidationError
+
+from tusbridge import __version__
+
+if TYPE_CHECKING:
+    from tusbridge.server.config import ServerConfig
+
+# Seconds for workers to end what they do after SIGTERM, before they are killed.
+STOP_SECONDS = 10
+# Connections per worker that are served at once, and as many waiting to be accepted.
+_BACKPRESSURE = 16384
+_BACKLOG = 4096
+# File descriptors that 10,000 slow uploads need: a socket and two files each.
+_DESCRIPTORS = 65536
+
+
+def serve() -> None:
+    """Run the server until SIGTERM or SIGINT.
+
+    :raises click.ClickException: with what to do about it.
+    """
+    config = set_up()
+    check_port(config)
+    check_file_system(config)
+    raise_descriptor_limit()
+    announce(config)
+    from django.db import connections  # noqa: PLC0415 after set_up
+    from granian.constants import Interfaces, Loops  # noqa: PLC0415
+    from granian.http import HTTP1Settings  # noqa: PLC0415
+    from granian.server import Server  # noqa: PLC0415
+
+    connections.close_all()
+    server: Any = Server(
+        "tusbridge.server.app:application",
+        address=config.host,
+        port=config.port,
+        interface=Interfaces.ASGI,
+        workers=config.workers,
+        loop=Loops.asyncio,
+        backlog=_BACKLOG,
+        backpressure=_BACKPRESSURE,
+        http1_settings=HTTP1Settings(header_read_timeout=30_000),
+        websockets=False,
+        workers_kill_timeout=STOP_SECONDS,
+        respawn_failed_workers=True,
+        log_enabled=False,
+    )
+    server.serve()
+
+
+def set_up() -> "ServerConfig":
+    """Folders, key, Django and migrations.
+
+    :raises click.ClickException: a setting is wrong, a folder cannot be made, the database is away.
+    """
+    try:
+        from tusbridge.server.config import ServerConfig  # noqa: PLC0415
+
+        config = ServerConfig()
+    except ValidationError as error:
+        first = error.errors()[0]
+        flag = "--" + str(first["loc"][0]).replace("_", "-")
+        raise click.ClickException(f"{flag}: {first['msg'].removeprefix('Value error, ')}") from error
+    make_folders(config)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tusbridge.server.settings"
+    try:
+        import django  # noqa: PLC0415
+
+        django.setup()
+        from django.core.management import call_command  # noqa: PLC0415
+        from django.db import DatabaseError  # noqa: PLC0415
+    except ImportError as error:
+        raise click.ClickException(f"the database's library is missing: {error}") from error
+    except Exception as error:
+        raise click.ClickException(f"the settings do not work: {error}") from error
+    try:
+        call_command("migrate", verbosity=0, interactive=False)
+    except DatabaseError as error:
+        raise click.ClickException(
+            f"the database cannot be used: {str(error).strip()}\n"
+            "Check --database-url, and that the server there runs and lets you in."
+        ) from error
+    return config
+
+
+def make_folders(config: "ServerConfig") -> None:
+    """The data folder with its secret key, and those of files and unfinished files."""
+    for folder in (config.data_dir, config.files_path, partial_path(config)):
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise click.ClickException(
+                f"cannot make the folder {folder}: {error.strerror}; name another by --data-dir"
+                " or --files-dir"
+            ) from error
+    make_secret_key(config.data_dir)
+
+
+def make_secret_key(folder: Path) -> None:
+    """A random key for this server, readable by its user only. Two starts at once agree on one."""
+    key = folder / "secret-key"
+    if key.exists():
+        return
+    draft = folder / f"secret-key.{secrets.token_hex(4)}"
+    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(fd, "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(48))
+    with contextlib.suppress(FileExistsError):
+        key.hardlink_to(draft)
+    draft.unlink()
+
+
+def partial_path(config: "ServerConfig") -> Path:
+    """Where unfinished bytes lie: beside the finished files."""
+    return config.files_path.with_name(f"{config.files_path.name}.partial")
+
+
+def check_port(config: "ServerConfig") -> None:
+    """granian shares a port with whoever has it already (SO_REUSEPORT); we do not.
+
+    :raises click.ClickException: the port is taken, or the address is not this machine's.
+    """
+    try:
+        found = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise click.ClickException(f"--host {config.host}: {error.strerror}") from error
+    family, kind, _, _, address = found[0]
+    with socket.socket(family, kind) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                why = "is in use; stop what listens there, or choose another by --port"
+            elif error.errno == errno.EACCES:
+                why = "is not allowed to you; ports from 1024 on are"
+            else:
+                why = f"cannot be used: {error.strerror}"
+            raise click.ClickException(f"port {config.port} on {config.host} {why}") from error
+
+
+def check_file_system(config: "ServerConfig") -> None:
+    """Unfinished bytes become the finished file by rename; elsewhere they would be copied."""
+    if os.stat(config.files_path).st_dev != os.stat(partial_path(config)).st_dev:
+        raise click.ClickException(
+            f"{config.files_path} is a file system of its own, and {partial_path(config)}, where "
+            "unfinished uploads lie, is not on it; name a folder inside it by --files-dir"
+        )
+
+
+def raise_descriptor_limit() -> None:
+    """As many open files as the machine lets us have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(_DESCRIPTORS, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def announce(config: "ServerConfig") -> None:
+    """Tell where the server is, and a line to try."""
+    url = f"{config.base_url}/files/"
+    is_open = config.allow_anonymous or config.is_loopback
+    lines = [
+        f"tusbridge {__version__} takes uploads at {url}",
+        f"  page           {config.base_url}/",
+        f"  documentation  {config.base_url}/docs",
+        f"  files          {config.files_path}",
+        f"  try            tusbridge upload FILE {url}",
+    ]
+    if config.allow_anonymous and not config.is_loopback:
+        lines.append("  anybody who reaches this address may upload (--allow-anonymous)")
+    elif not is_open:
+        lines.append(f"  uploads need a token: tusbridge token NAME --data-dir {config.data_dir}")
+    click.echo("\n".join(lines))
+    sys.stdout.flush()
+
+
+def change_tokens(name: str, *, revoke: bool) -> None:
+    """Make and print a token, or revoke all of a user's."""
+    set_up()
+    from tusbridge.server.models import make_token, revoke_tokens  # noqa: PLC0415 after set_up
+
+    if not revoke:
+        click.echo(make_token(name))
+        return
+    count = revoke_tokens(name)
+    if not count:
+        raise click.ClickException(f"{name} has no tokens")
+    click.echo(f"revoked {count} of {name}'s tokens")

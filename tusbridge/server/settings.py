@@ -1,0 +1,95 @@
+"""Django settings of the runnable server, from ``TUSBRIDGE_*`` in the environment."""
+
+import os
+from typing import Any
+
+import dj_database_url
+
+from tusbridge.conf import DAY_SECONDS
+from tusbridge.server.config import ServerConfig
+
+CONFIG = ServerConfig()
+DATA_DIR = CONFIG.data_dir.resolve()
+
+
+def _read_secret_key() -> str:
+    """The key that ``tusbridge serve`` keeps in its data folder."""
+    try:
+        return (DATA_DIR / "secret-key").read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return ""
+
+
+def _database() -> dict[str, Any]:
+    if CONFIG.database_url:
+        database = dict(dj_database_url.parse(CONFIG.database_url, conn_max_age=None))
+    else:
+        database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATA_DIR / "db.sqlite3")}
+    engine = str(database["ENGINE"])
+    options: dict[str, Any] = dict(database.get("OPTIONS") or {})  # type: ignore[call-overload]
+    if "sqlite3" in engine:
+        synchronous = "FULL" if CONFIG.durability == "power" else "NORMAL"
+        options |= {
+            "timeout": 5,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": f"PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous};",
+        }
+    else:
+        options = {"connect_timeout": 3} | options
+    return {**database, "OPTIONS": options, "CONN_MAX_AGE": None}
+
+
+SECRET_KEY = _read_secret_key() or os.environ.get("TUSBRIDGE_SECRET_KEY", "")
+DEBUG = False
+ALLOWED_HOSTS = CONFIG.allowed_hosts
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.staticfiles",
+    "ninja",
+    "tusbridge",
+    "tusbridge.server",
+]
+MIDDLEWARE = [
+    "django.middleware.common.CommonMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+]
+ROOT_URLCONF = "tusbridge.server.urls"
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+
+STATIC_URL = "/static/"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+MEDIA_ROOT = str(CONFIG.files_path)
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
+
+TUSBRIDGE = {
+    "UPLOAD_TO": "uploads",
+    "MAX_LENGTH": CONFIG.max_length,
+    "EXPIRE_AFTER": CONFIG.expire_after,
+    "DURABILITY": CONFIG.durability,
+    "READ_TIMEOUT": CONFIG.read_timeout or DAY_SECONDS,
+    "CORS_ORIGINS": CONFIG.cors_origins,
+    "ALLOW_ANONYMOUS": CONFIG.allow_anonymous or CONFIG.is_loopback,
+    "POLICY": "tusbridge.server.policy.TokenPolicy",
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": f"tusbridge.server.logs.{CONFIG.log_format.title()}Formatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {"tusbridge": {"level": "INFO"}, "_granian": {"level": "WARNING"}},
+}

@@ -1,0 +1,24 @@
+"""The server's URLs."""
+
+from django.urls import include, path
+
+from tusbridge.api.tus import api
+from tusbridge.server import views
+
+# ninja's own page and schema, below their usual names at the root
+_documentation = [
+    pattern for pattern in api.urls[0] if pattern.name in {"openapi-json", "openapi-view"}
+]
+# the schema asks where the API is mounted
+_root = [pattern for pattern in api.urls[0] if pattern.name == "api-root"]
+
+urlpatterns = [
+    path("", views.index, name="index"),
+    path("healthz", views.healthz),
+    path("readyz", views.readyz),
+    path("files/", include("tusbridge.urls")),
+    path(
+        "",
+        include((_documentation + [path("files/", include(_root))], "ninja"), api.urls_namespace),
+    ),
+]

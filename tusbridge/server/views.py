@@ -1,0 +1,88 @@
+"""The server's own pages: the upload page, and what operators ask."""
+
+import os
+import secrets
+import shutil
+
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from tusbridge.rows import database_errors
+from tusbridge.errors import UploadError
+
+# Less room than this, in bytes, and the server is not ready for anybody's upload.
+MIN_FREE_BYTES = 16 * 1024 * 1024
+# Uppy places its own styles; nothing else comes from anywhere but here.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' blob: data:; connect-src 'self'; font-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    """The page with Uppy."""
+    options = {
+        "endpoint": "/files/",
+        "chunkSize": None,
+        "token": None,
+        "maxLength": settings.CONFIG.max_length,
+    }
+    endpoint = request.build_absolute_uri("/files/")
+    built = finders.find("tusbridge/upload.js") is not None
+    context = {"options": options, "endpoint": endpoint, "built": built}
+    response = render(request, "tusbridge/upload.html", context)
+    response["Content-Security-Policy"] = _POLICY
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process lives."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Whether uploads can be taken: database, migrations, a write, room. 503 says what is wrong."""
+    problems = {}
+    for name, check in (("database", _check_database), ("files", _check_files)):
+        try:
+            problem = check()
+        except UploadError as error:
+            problem = error.code
+        except OSError as error:
+            problem = os.strerror(error.errno or 0)
+        problems[name] = problem or "ok"
+    is_ready = set(problems.values()) == {"ok"}
+    return JsonResponse(problems, status=200 if is_ready else 503)
+
+
+def _check_database() -> str:
+    with database_errors("default"):
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            return "migrations are pending"
+    return ""
+
+
+def _check_files() -> str:
+    folder = f"{settings.MEDIA_ROOT}.partial"
+    probe = os.path.join(folder, f".ready-{secrets.token_hex(8)}")
+    fd = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(fd, b"ready")
+    finally:
+        os.close(fd)
+        os.unlink(probe)
+    if shutil.disk_usage(folder).free < MIN_FREE_BYTES:
+        return "the disk is full"
+    return ""

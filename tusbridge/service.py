@@ -1,0 +1,406 @@
+"""UploadService: the only place that does things to uploads, for all protocols alike."""
+
+import logging
+import os.path
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from tusbridge import leases
+from tusbridge.appending import COMPLETING_TTL_SECONDS, Appending
+from tusbridge.body import BodyEnd
+from tusbridge.conf import Options, get_options
+from tusbridge.errors import (
+    DatabaseUnavailable,
+    LeaseLost,
+    StoreFull,
+    UploadBusy,
+    UploadError,
+    UploadIncomplete,
+    UploadNotFound,
+)
+from tusbridge.models import (
+    AbstractUpload,
+    Protocol,
+    Status,
+    generate_upload_id,
+    get_upload_model,
+)
+from tusbridge.policy import Actor, Policy, get_policy
+from tusbridge.protocol import rules
+from tusbridge.protocol.rules import AppendRequest, CreateRequest
+from tusbridge.rows import database_errors, database_of, get_row, release_connections
+from tusbridge.stores import Blob, Store, get_store
+
+logger = logging.getLogger("tusbridge")
+
+# Seconds between two looks at a lease that somebody else holds.
+BUSY_POLL_SECONDS = 0.15
+# Seconds to wait for a holder that fell silent: its time to live, and the beat before it.
+BUSY_PATIENCE_SECONDS = 3.6
+# Without progress for this long, an upload with all its bytes was left uncompleted by a crash.
+LEFT_AFTER = timedelta(minutes=2)
+_UPLOAD_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepResult:
+    """What a sweep did: uploads removed, completed late, and left for the next time."""
+
+    removed: int = 0
+    completed: int = 0
+    failed: int = 0
+
+
+class UploadService:
+    """Create, append, complete, terminate and expire uploads.
+
+    Synchronous, without state between calls. Takes the model class, so that a site may bring its
+    own. Every method raises :class:`DatabaseUnavailable` and :class:`StoreError` besides what it
+    names.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: type[AbstractUpload] | None = None,
+        options: Options | None = None,
+        clock: Callable[[], datetime] = timezone.now,
+    ) -> None:
+        self.model = model or get_upload_model()
+        self.options = options or get_options()
+        self.clock = clock
+        self.policy: Policy = get_policy(self.options)
+
+    def find(
+        self, upload_id: str, actor: Actor, check: Callable[[Actor, AbstractUpload], None]
+    ) -> AbstractUpload:
+        """The upload, if the actor may do with it what ``check`` (of the policy) asks.
+
+        :raises UploadNotFound: no such upload, or not this actor's.
+        :raises UploadGone: it has expired.
+        """
+        if not _UPLOAD_ID.fullmatch(upload_id):
+            raise UploadNotFound
+        upload = get_row(self.model, upload_id)
+        if upload is None or upload.status == Status.TERMINATED:
+            raise UploadNotFound
+        check(actor, upload)
+        rules.check_alive(upload.state, self.clock())
+        return upload
+
+    def head(self, upload_id: str, actor: Actor) -> AbstractUpload:
+        """The upload as a client may rely on it. Takes no lease and disturbs no append.
+
+        Completes what a crash left uncompleted; never tells more bytes than are there.
+        """
+        upload = self.find(upload_id, actor, self.policy.check_read)
+        if upload.is_complete or upload.offset == 0:
+            return upload
+        available = self.store_of(upload).available(self._blob(upload), upload.offset)
+        if available < upload.offset:
+            self._take_down(upload, available)
+        return self.settle(upload)
+
+    def _take_down(self, upload: AbstractUpload, available: int) -> None:
+        logger.error(
+            "offset-taken-down",
+            extra={"upload_id": upload.upload_id, "from": upload.offset, "to": available},
+        )
+        if not leases.take_down(self.model, upload.pk, old=upload.offset, new=available, token=None):
+            raise UploadBusy
+        upload.offset = available
+
+    def create(self, request: CreateRequest, actor: Actor) -> AbstractUpload:
+        """A new upload without bytes; one of length 0 is complete at once.
+
+        :raises TooLarge: the length is over the actor's limit.
+        :raises StoreFull: there is no room at all.
+        """
+        if request.length == 0:
+            appending = self.begin_create(request, actor)
+            appending.end(BodyEnd.WHOLE)
+            return appending.upload
+        return self._insert(request, actor, token=None)
+
+    def begin_create(self, request: CreateRequest, actor: Actor) -> Appending:
+        """A new upload whose bytes follow; to be ended by :meth:`end_create`."""
+        token = leases.new_token()
+        upload = self._insert(request, actor, token=token)
+        plan = rules.plan_create(request, self.policy.limits(actor))
+        return Appending(self, upload, plan, token)
+
+    def _insert(self, request: CreateRequest, actor: Actor, *, token: str | None) -> AbstractUpload:
+        rules.plan_create(request, self.policy.limits(actor))
+        self.policy.check_create(actor)
+        upload = self.model(
+            upload_id=generate_upload_id(),
+            user_id=actor.user_id,
+            length=request.length,
+            metadata=request.metadata,
+            filename=request.filename,
+            content_type=request.content_type,
+            protocol=Protocol.TUS,
+            expires_at=self.new_expiry(),
+            storage_alias=self.options.STORAGE,
+            lease_token=token,
+        )
+        if token:
+            upload.lease_until = leases.until(self.options.LEASE_TTL)
+        blob = self.store_of(upload).create(upload.upload_id, upload.length)
+        upload.store_state = dict(blob.state)
+        using = database_of(self.model)
+        with database_errors(using):
+            upload.save(using=using, force_insert=True)
+        logger.info("upload-created", extra={"upload_id": upload.upload_id, "length": upload.length})
+        return upload
+
+    def end_create(self, appending: Appending, how: BodyEnd) -> AbstractUpload:
+        """End the body of a creation. A client that went away before its answer does not know the
+        upload's URL, so the upload goes too (tus 1.0.0, creation-with-upload).
+
+        :raises UploadNotFound: the client went away; nothing is left.
+        """
+        if how in {BodyEnd.GONE, BodyEnd.TIMED_OUT}:
+            self.drop_create(appending)
+            raise UploadNotFound
+        # a server that stops tells how far it came, and the client goes on from there
+        appending.end(BodyEnd.WHOLE if how is BodyEnd.STOPPING else how)
+        return appending.upload
+
+    def drop_create(self, appending: Appending) -> None:
+        """Leave nothing of a creation that was refused or broke off."""
+        appending.close()
+        self.terminate(appending.upload)
+
+    def begin_append(
+        self, upload: AbstractUpload, request: AppendRequest, actor: Actor, *, wait: float
+    ) -> Appending | None:
+        """Take the lease for an append; None when there is nothing to write.
+
+        Waits at most ``wait`` seconds for another holder to end or to fall silent.
+
+        :raises OffsetMismatch: the client is behind or ahead.
+        :raises TooLarge: the body is longer than the rest.
+        :raises UploadBusy: another request is appending, and makes progress.
+        """
+        deadline = time.monotonic() + wait
+        limits = self.policy.limits(actor)
+        while True:
+            plan = rules.plan_append(upload.state, request, limits)
+            if request.content_length == 0:
+                self.settle(upload)
+                return None
+            token = leases.new_token()
+            if upload.is_complete or leases.acquire(
+                self.model,
+                upload.pk,
+                offset=plan.offset,
+                token=token,
+                ttl=self.options.LEASE_TTL,
+            ):
+                return Appending(self, upload, plan, token)
+            upload = self.find(upload.upload_id, actor, self.policy.check_append)
+            rules.plan_append(upload.state, request, limits)
+            if time.monotonic() + BUSY_POLL_SECONDS > deadline:
+                raise UploadBusy
+            release_connections()
+            time.sleep(BUSY_POLL_SECONDS)
+
+    def append(
+        self,
+        upload_id: str,
+        request: AppendRequest,
+        batches: Iterable[Sequence[bytes]],
+        actor: Actor,
+        *,
+        wait: float = BUSY_PATIENCE_SECONDS,
+    ) -> AbstractUpload:
+        """Append a body that is at hand: find, begin, feed, end."""
+        upload = self.find(upload_id, actor, self.policy.check_append)
+        appending = self.begin_append(upload, request, actor, wait=wait)
+        if appending is None:
+            return upload
+        for chunks in batches:
+            appending.feed(chunks)
+        appending.end(BodyEnd.WHOLE)
+        return appending.upload
+
+    def settle(self, upload: AbstractUpload) -> AbstractUpload:
+        """Complete an upload that has all its bytes and was left so by a crash. Idempotent.
+
+        Whoever else is at it is left alone; so is a store that refuses just now.
+        """
+        if upload.status != Status.UPLOADING or not upload.completes_itself:
+            return upload
+        if upload.offset != upload.length:
+            return upload
+        token = leases.new_token()
+        ttl = COMPLETING_TTL_SECONDS
+        if not leases.acquire(self.model, upload.pk, offset=upload.offset, token=token, ttl=ttl):
+            return upload
+        try:
+            self._record_name(upload, token)
+            self.finish(upload, token)
+        except (LeaseLost, StoreFull) as error:
+            self._log_unsettled(upload, error)
+        return upload
+
+    def _log_unsettled(self, upload: AbstractUpload, error: UploadError) -> None:
+        logger.warning(
+            "upload-not-completed", extra={"upload_id": upload.upload_id, "code": error.code}
+        )
+
+    def _record_name(self, upload: AbstractUpload, token: str) -> None:
+        """The finished file's name goes into the row before the file gets it, so that whoever
+        goes on after a crash looks in the same place."""
+        if upload.file.name:
+            return
+        values = {"file": self.name_of(upload)}
+        if not leases.commit(
+            self.model,
+            upload.pk,
+            token=token,
+            old=upload.offset,
+            new=upload.offset,
+            ttl=COMPLETING_TTL_SECONDS,
+            values=values,
+            release=False,
+        ):
+            raise LeaseLost
+        upload.file.name = values["file"]
+
+    def finish(self, upload: AbstractUpload, token: str) -> None:
+        """Hand the bytes to the storage under the recorded name, then mark the upload complete.
+
+        The caller holds the lease. Idempotent: a crash between the steps is mended by
+        :meth:`settle`.
+
+        :raises LeaseLost: somebody else completes it.
+        """
+        assert upload.length is not None, "only an upload with a length completes itself"
+        store = self.store_of(upload)
+        try:
+            store.complete(self._blob(upload), str(upload.file.name), upload.length, token)
+        except UploadError:
+            leases.release(self.model, upload.pk, token=token)
+            raise
+        now = self.clock()
+        if not leases.complete(self.model, upload.pk, token=token, now=now):
+            raise LeaseLost
+        upload.status = Status.COMPLETE
+        upload.completed_on = now
+        upload.expires_at = None
+        logger.info(
+            "upload-completed", extra={"upload_id": upload.upload_id, "length": upload.length}
+        )
+
+    def read(self, upload_id: str, actor: Actor) -> AbstractUpload:
+        """A finished upload, to be read.
+
+        :raises UploadIncomplete: bytes are missing.
+        """
+        upload = self.find(upload_id, actor, self.policy.check_read)
+        upload = self.settle(upload)
+        if not upload.is_complete:
+            raise UploadIncomplete(upload.offset, upload.length)
+        return upload
+
+    def open(self, upload: AbstractUpload, start: int, stop: int) -> Iterator[bytes]:
+        """The bytes [start, stop) of a finished upload, in pieces."""
+        return self.store_of(upload).open(str(upload.file.name), start, stop)
+
+    def terminate(self, upload: AbstractUpload) -> None:
+        """End an upload at once, also under a running append, and free its bytes.
+
+        Idempotent. What cannot be freed now is freed by the next sweep.
+        """
+        if leases.terminate(self.model, upload.pk):
+            logger.info("upload-terminated", extra={"upload_id": upload.upload_id})
+        try:
+            self._remove(upload)
+        except UploadError as error:
+            logger.warning(
+                "bytes-not-removed", extra={"upload_id": upload.upload_id, "code": error.code}
+            )
+
+    def _remove(self, upload: AbstractUpload) -> None:
+        """The bytes, then the row: a crash in between leaves a row that the sweep finds."""
+        row = get_row(self.model, upload.upload_id)
+        if row is None:
+            return
+        upload = row  # as it was when it ended: with the last segment, and the name
+        self.store_of(upload).delete(self._blob(upload), str(upload.file.name or ""))
+        using = database_of(self.model)
+        with database_errors(using):
+            self.model._base_manager.using(using).filter(
+                pk=upload.pk, status=Status.TERMINATED
+            ).delete()
+
+    def sweep(self, *, limit: int = 200) -> SweepResult:
+        """Remove what has expired or was terminated, complete what a crash left.
+
+        Takes at most ``limit`` uploads of each kind. Two at once are harmless. Never a finished
+        upload, never one that is being written.
+        """
+        now = self.clock()
+        removed = completed = failed = 0
+        for upload in self._to_sweep(now, limit):
+            try:
+                if upload.status == Status.UPLOADING and upload.offset == upload.length:
+                    completed += self.settle(upload).is_complete
+                elif upload.status == Status.TERMINATED or self._expire(upload, now):
+                    self._remove(upload)
+                    removed += 1
+            except DatabaseUnavailable:
+                raise
+            except UploadError as error:
+                failed += 1
+                self._log_unsettled(upload, error)
+        return SweepResult(removed=removed, completed=completed, failed=failed)
+
+    def _expire(self, upload: AbstractUpload, now: datetime) -> bool:
+        if not leases.expire(self.model, upload.pk, now=now):
+            return False
+        logger.info("upload-expired", extra={"upload_id": upload.upload_id})
+        return True
+
+    def _to_sweep(self, now: datetime, limit: int) -> list[AbstractUpload]:
+        using = database_of(self.model)
+        rows = self.model.objects.using(using)
+        with database_errors(using):
+            return [
+                *rows.unfinished_business().order_by("pk")[:limit],
+                *rows.expired(now).order_by("expires_at")[:limit],
+                *rows.left_uncompleted(now - LEFT_AFTER).order_by("pk")[:limit],
+            ]
+
+    def store_of(self, upload: AbstractUpload) -> Store:
+        """Where this upload's bytes are."""
+        return get_store(upload.storage_alias, self.options)
+
+    def name_of(self, upload: AbstractUpload) -> str:
+        """The finished file's name in the storage; the upload's id is always in it, so that no
+        two uploads ever have the same."""
+        if upload.file.name:
+            return str(upload.file.name)
+        field: Any = self.model._meta.get_field("file")
+        name: str = field.generate_filename(upload, upload.upload_id)
+        if upload.upload_id not in os.path.basename(name):
+            stem, extension = os.path.splitext(name)
+            name = f"{stem}_{upload.upload_id}{extension}"
+        return name
+
+    def new_expiry(self) -> datetime | None:
+        """When an upload expires that got its last byte now."""
+        if self.options.EXPIRE_AFTER is None:
+            return None
+        return self.clock() + timedelta(seconds=self.options.EXPIRE_AFTER)
+
+    def _blob(self, upload: AbstractUpload) -> Blob:
+        return Blob(key=upload.upload_id, state=upload.store_state)

@@ -1,0 +1,105 @@
+"""What a store of bytes has to do. These docstrings are the contract; ``tests/stores/contract.py``
+tries it on any store.
+
+Stores get and give plain values: no request, no row, no status code. Offsets and lengths are
+bytes. Every failure is a :class:`StoreError` or :class:`StoreFull`, foreign errors are its cause.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blob:
+    """One unfinished upload's bytes: a key, and the store's own small JSON state for the row."""
+
+    key: str
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Writer(ABC):
+    """Writes one append. Not for two threads at once, but each call may come from another."""
+
+    # Where the next byte goes: the offset it began at plus what was written so far.
+    offset: int
+
+    @abstractmethod
+    def write(self, chunks: Sequence[bytes]) -> None:
+        """Write the chunks one behind the other from ``offset`` on.
+
+        The first call cuts off whatever lies beyond the offset. When it fails half way,
+        ``offset`` tells how far it came.
+
+        :raises LeaseLost: the token is not the current one any more; nothing was written.
+        :raises BlobTruncated: fewer bytes are there than the offset says.
+        :raises StoreFull: no room; what was written up to ``offset`` stands.
+        """
+
+    @abstractmethod
+    def sync(self) -> Blob:
+        """Make all that was written durable; what it gives is to be committed with the offset.
+
+        :raises StoreError: the bytes since the last ``sync`` count as lost.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free what the writer holds. Idempotent; makes nothing durable."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Store(ABC):
+    """Keeps the bytes of unfinished uploads and hands finished ones to a Django storage."""
+
+    # Whether finished uploads can be joined without their bytes passing through the client.
+    supports_concat = False
+
+    @abstractmethod
+    def create(self, key: str, length: int | None) -> Blob:
+        """Room for a new upload. Promises nothing about disk space, and costs next to none.
+
+        :raises StoreFull: nothing at all can be written.
+        """
+
+    @abstractmethod
+    def writer(
+        self, blob: Blob, offset: int, token: str, still_mine: Callable[[], bool]
+    ) -> Writer:
+        """A writer from ``offset`` on, fenced by the lease's token.
+
+        ``still_mine`` asks whether the row still names the token; it is called once, while no
+        other writer can touch the bytes. Nothing is opened before the first ``write``.
+        """
+
+    @abstractmethod
+    def available(self, blob: Blob, offset: int) -> int:
+        """How many of the first ``offset`` bytes are really there.
+
+        :raises StoreError: it cannot be told, so nobody may act on it.
+        """
+
+    @abstractmethod
+    def complete(self, blob: Blob, name: str, length: int, token: str) -> None:
+        """Make the ``length`` bytes the storage's file ``name``, durably. Idempotent: it may be
+        called again after a crash at any step, by another holder of the lease."""
+
+    @abstractmethod
+    def open(self, name: str, start: int, stop: int) -> Iterator[bytes]:
+        """The bytes [start, stop) of a finished file, in pieces.
+
+        :raises UploadNotFound: the file is not in the storage any more.
+        """
+
+    @abstractmethod
+    def delete(self, blob: Blob, name: str) -> None:
+        """Remove all that is there of an upload, finished or not. Idempotent."""

@@ -1,0 +1,468 @@
+"""Bytes on a local (or locally mounted) file system, finished by rename.
+
+An upload's bytes lie in ``<root>/<two digits>/<key>``, with a lock file beside it that holds the
+token of whoever may write. Each write happens under ``flock`` on that file: taken, token
+compared, written, let go. So a holder that hangs in a read blocks nobody, and one that was
+paused in mid-write and wakes up later writes nothing any more. Where the lock cannot be had (a
+process stopped in mid-write), the new holder goes on in a segment of its own, which the row
+records; segments are joined at completion.
+"""
+
+import errno
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from django.core.files.storage import FileSystemStorage
+
+from tusbridge.errors import BlobTruncated, LeaseLost, StoreError, StoreFull, UploadNotFound
+from tusbridge.stores.base import Blob, Store, Writer
+
+logger = logging.getLogger("tusbridge.store")
+
+# Seconds to wait for a lock that is held for one write at a time by anybody in good health.
+LOCK_PATIENCE_SECONDS = 1.0
+_LOCK_POLL_SECONDS = 0.01
+# Chunks in one pwritev: below the kernel's limit of 1024.
+_VECTOR = 512
+# Bytes per read of a download, and per step of a copy.
+_READ_SIZE = 256 * 1024
+_COPY_SIZE = 64 * 1024 * 1024
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# What a lock file holds once its upload is completed or deleted: nobody's token.
+_CLOSED = "-" * 32
+
+
+def partials_dir(storage: FileSystemStorage, configured: str | None) -> Path:
+    """Where unfinished bytes lie: as configured, else beside the storage's folder.
+
+    Never inside it, for web servers publish that one; on its file system, so that completing is
+    a rename.
+    """
+    if configured:
+        return Path(configured)
+    location = Path(storage.location)
+    return location.with_name(f"{location.name}.partial")
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Operating system errors as the store's own.
+
+    :raises StoreFull: no room, or over the quota.
+    :raises StoreError: anything else.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StoreFull from error
+        logger.exception("store-error", extra={"errno": error.errno})
+        raise StoreError from error
+
+
+class _Segment:
+    """One data file of an upload: bytes from ``start`` of the upload on."""
+
+    def __init__(self, folder: str, key: str, start: int, suffix: str) -> None:
+        self.start = start
+        self.suffix = suffix
+        self.folder = folder
+        self.path = f"{folder}/{key}.{suffix}" if suffix else f"{folder}/{key}"
+        self.lock_path = f"{self.path}.lock"
+
+
+class LocalStore(Store):
+    """A store over a FileSystemStorage. ``durable``: sync before anything is committed."""
+
+    def __init__(
+        self,
+        storage: FileSystemStorage,
+        root: Path,
+        *,
+        durable: bool,
+        lock_patience: float = LOCK_PATIENCE_SECONDS,
+    ) -> None:
+        self.storage = storage
+        self.root = str(root)
+        self.durable = durable
+        self.lock_patience = lock_patience
+
+    def create(self, key: str, length: int | None) -> Blob:
+        with store_errors():
+            try:
+                room = os.statvfs(self.root)
+            except FileNotFoundError:
+                make_folders(self.root, 0o700, durable=self.durable)
+                room = os.statvfs(self.root)
+            if room.f_bavail == 0 or (room.f_files and not room.f_favail):
+                raise StoreFull
+        return Blob(key=key)
+
+    def writer(
+        self, blob: Blob, offset: int, token: str, still_mine: Callable[[], bool]
+    ) -> "LocalWriter":
+        return LocalWriter(self, blob, offset, token, still_mine)
+
+    def available(self, blob: Blob, offset: int) -> int:
+        segments = self.segments(blob)
+        stops = [segment.start for segment in segments[1:]] + [offset]
+        with store_errors():
+            for segment, stop in zip(segments, stops, strict=True):
+                size = self.size(segment, stop - segment.start)
+                if size < stop - segment.start:
+                    return segment.start + size
+        return offset
+
+    def size(self, segment: _Segment, expected: int) -> int:
+        """Bytes in a segment. One that is missing and should not be is an error, not an empty
+        one: a disk that is not mounted must not make us forget uploads. Only without ``durable``
+        may a power cut have taken the whole file.
+
+        :raises StoreError: the file is missing.
+        """
+        try:
+            return os.stat(segment.path).st_size
+        except FileNotFoundError:
+            if expected and self.durable:
+                raise
+            return 0
+
+    def segments(self, blob: Blob) -> list[_Segment]:
+        """The upload's data files in order; only the last is written to."""
+        folder = f"{self.root}/{blob.key[:2]}"
+        listed = blob.state.get("segments", [[0, ""]])
+        return [_Segment(folder, blob.key, start, suffix) for start, suffix in listed]
+
+    def complete(self, blob: Blob, name: str, length: int, token: str) -> None:
+        with store_errors():
+            target = self.storage.path(name)
+            if self._is_published(target, length):
+                self._remove_segments(blob)
+                return
+            source = self._whole_file(blob, length, token)
+            mode = self.storage.file_permissions_mode
+            if mode is not None:
+                os.chmod(source, mode)
+            if self.durable:
+                sync_path(source)
+            make_folders(
+                os.path.dirname(target),
+                self.storage.directory_permissions_mode,
+                durable=self.durable,
+            )
+            self._move(source, target, token)
+            if self.durable:
+                sync_path(os.path.dirname(target))
+            self._remove_segments(blob)
+
+    def _is_published(self, target: str, length: int) -> bool:
+        """Whether an earlier try got as far as the rename. The name is the upload's alone."""
+        try:
+            size = os.stat(target).st_size
+        except FileNotFoundError:
+            return False
+        if size != length:
+            raise StoreError("a file of that name is in the way")
+        return True
+
+    def _whole_file(self, blob: Blob, length: int, token: str) -> str:
+        """One file with exactly the upload's bytes, outside the storage still."""
+        segments = self.segments(blob)
+        if len(segments) == 1:
+            path = segments[0].path
+            if length == 0:
+                make_folders(segments[0].folder, 0o700, durable=self.durable)
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            if os.stat(path).st_size > length:
+                os.truncate(path, length)
+            return path
+        joined = f"{segments[0].path}.{token}.joined"
+        out = os.open(joined, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            stops = [segment.start for segment in segments[1:]] + [length]
+            for segment, stop in zip(segments, stops, strict=True):
+                copy_bytes(segment.path, out, stop - segment.start)
+        finally:
+            os.close(out)
+        return joined
+
+    def _move(self, source: str, target: str, token: str) -> None:
+        try:
+            os.rename(source, target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            # another file system: a copy under a name of its own, then the rename
+            beside = f"{target}.{token}.part"
+            out = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            try:
+                copy_bytes(source, out, os.stat(source).st_size)
+                os.fchmod(out, os.stat(source).st_mode & 0o777)
+                if self.durable:
+                    os.fsync(out)
+            finally:
+                os.close(out)
+            os.rename(beside, target)
+
+    def open(self, name: str, start: int, stop: int) -> Iterator[bytes]:
+        with store_errors():
+            try:
+                fd = os.open(self.storage.path(name), os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError as error:
+                raise UploadNotFound from error
+        return FilePieces(fd, start, stop)
+
+    def delete(self, blob: Blob, name: str) -> None:
+        with store_errors():
+            self._remove_segments(blob)
+            if name:
+                with suppress(FileNotFoundError):
+                    os.unlink(self.storage.path(name))
+
+    def _remove_segments(self, blob: Blob) -> None:
+        segments = self.segments(blob)
+        for segment in segments:
+            lock = None
+            if os.path.exists(segment.lock_path):
+                lock = lock_file(segment.lock_path, self.lock_patience)
+            try:
+                if lock is not None:
+                    os.pwrite(lock, _CLOSED.encode(), 0)
+                for path in (segment.path, segment.lock_path):
+                    with suppress(FileNotFoundError):
+                        os.unlink(path)
+            finally:
+                if lock is not None:
+                    os.close(lock)
+        if len(segments) > 1:
+            for leftover in Path(segments[0].folder).glob(f"{blob.key}.*.joined"):
+                leftover.unlink(missing_ok=True)
+
+
+class LocalWriter(Writer):
+    """One append to a local file; see the module's docstring for how it is fenced."""
+
+    def __init__(
+        self,
+        store: LocalStore,
+        blob: Blob,
+        offset: int,
+        token: str,
+        still_mine: Callable[[], bool],
+    ) -> None:
+        self.offset = offset
+        self._start = offset
+        self._store = store
+        self._blob = blob
+        self._token = token.encode()
+        self._still_mine = still_mine
+        self._segment = store.segments(blob)[-1]
+        self._lock: int | None = None
+        self._data: int | None = None
+        self._is_new_file = False
+        self._unsynced = False
+
+    def write(self, chunks: Sequence[bytes]) -> None:
+        with store_errors():
+            if self._data is None:
+                self._attach()
+            elif not flock_within(self._lock_fd, self._store.lock_patience):
+                raise LeaseLost
+            try:
+                if os.pread(self._lock_fd, len(self._token), 0) != self._token:
+                    raise LeaseLost
+                self._unsynced = True
+                self._pwrite(chunks)
+            finally:
+                fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+
+    @property
+    def _lock_fd(self) -> int:
+        assert self._lock is not None, "attached before"
+        return self._lock
+
+    def _attach(self) -> None:
+        """Take the segment over, and leave its lock held for the first write."""
+        make_folders(self._segment.folder, 0o700, durable=self._store.durable)
+        lock = lock_file(self._segment.lock_path, self._store.lock_patience)
+        if lock is None:
+            self._begin_segment()
+            return
+        self._lock = lock
+        try:
+            # again under the lock: whoever stole the lease in between may have written already
+            if not self._still_mine():
+                raise LeaseLost
+            self._data = self._open_data()
+        except BaseException:
+            self._forget_lock()
+            raise
+        os.pwrite(lock, self._token, 0)
+
+    def _forget_lock(self) -> None:
+        """Leave no lock file behind for an upload that was deleted in the meantime."""
+        if not os.path.exists(self._segment.path):
+            with suppress(FileNotFoundError):
+                os.unlink(self._segment.lock_path)
+        self.close()
+
+    def _open_data(self) -> int:
+        position = self.offset - self._segment.start
+        size = self._store.size(self._segment, position)
+        if size < position:
+            raise BlobTruncated(self._segment.start + size)
+        self._is_new_file = not os.path.exists(self._segment.path)
+        fd = os.open(self._segment.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if size > position:
+            os.ftruncate(fd, position)
+        return fd
+
+    def _begin_segment(self) -> None:
+        """The old writer is stopped in mid-write: go on in a file that it does not know."""
+        token = self._token.decode()
+        logger.warning("segment-begun", extra={"upload_id": self._blob.key, "offset": self.offset})
+        listed = self._blob.state.get("segments", [[0, ""]])
+        state: Mapping[str, Any] = {**self._blob.state, "segments": [*listed, [self.offset, token]]}
+        self._blob = Blob(key=self._blob.key, state=state)
+        self._segment = self._store.segments(self._blob)[-1]
+        lock = lock_file(self._segment.lock_path, self._store.lock_patience)
+        if lock is None:
+            raise LeaseLost
+        self._lock = lock
+        os.pwrite(lock, self._token, 0)
+        self._is_new_file = True
+        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        self._data = os.open(self._segment.path, flags, 0o600)
+
+    def _pwrite(self, chunks: Sequence[bytes]) -> None:
+        assert self._data is not None, "attached before"
+        pending: list[memoryview | bytes] = list(chunks)
+        while pending:
+            count = os.pwritev(self._data, pending[:_VECTOR], self.offset - self._segment.start)
+            self.offset += count
+            while pending and count >= len(pending[0]):
+                count -= len(pending.pop(0))
+            if count:
+                pending[0] = memoryview(pending[0])[count:]
+
+    def sync(self) -> Blob:
+        if self._unsynced and self._store.durable and self._data is not None:
+            with store_errors():
+                os.fdatasync(self._data)
+                if self._is_new_file:
+                    sync_path(self._segment.folder)
+                    self._is_new_file = False
+        self._unsynced = False
+        return self._blob
+
+    def close(self) -> None:
+        for fd in (self._data, self._lock):
+            if fd is not None:
+                os.close(fd)
+        self._data = self._lock = None
+
+
+def lock_file(path: str, patience: float) -> int | None:
+    """A descriptor of the lock file, exclusively locked; None when it cannot be had in time."""
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if not flock_within(fd, patience):
+            os.close(fd)
+            return None
+        # a file that was unlinked while we waited locks nobody out
+        if os.fstat(fd).st_nlink:
+            return fd
+        os.close(fd)
+
+
+def flock_within(fd: int, patience: float) -> bool:
+    """Lock exclusively, waiting at most ``patience`` seconds."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOCK_POLL_SECONDS)
+        else:
+            return True
+
+
+def make_folders(path: str, mode: int | None, *, durable: bool) -> None:
+    """Make a folder and what is missing above it; ``durable``: sync each new entry's parent."""
+    if os.path.isdir(path):
+        return
+    parent = os.path.dirname(path)
+    make_folders(parent, mode, durable=durable)
+    with suppress(FileExistsError):
+        os.mkdir(path)
+        if mode is not None:
+            os.chmod(path, mode)
+    if durable:
+        sync_path(parent)
+
+
+def sync_path(path: str) -> None:
+    """fsync a file or a folder."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def copy_bytes(source: str, out: int, count: int) -> None:
+    """Append the first ``count`` bytes of a file to a descriptor, inside the kernel."""
+    fd = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        while count:
+            copied = _copy_some(fd, out, min(count, _COPY_SIZE))
+            if copied == 0:
+                raise StoreError("a file ended before its length")
+            count -= copied
+    finally:
+        os.close(fd)
+
+
+def _copy_some(fd: int, out: int, count: int) -> int:
+    try:
+        return os.copy_file_range(fd, out, count)
+    except OSError as error:
+        # between file systems older kernels refuse it
+        if error.errno not in {errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}:
+            raise
+        return os.sendfile(out, fd, None, count)
+
+
+class FilePieces:
+    """The bytes [start, stop) of a descriptor in pieces; closed at the end or by ``close``."""
+
+    def __init__(self, fd: int, start: int, stop: int) -> None:
+        self._fd: int | None = fd
+        self._position = start
+        self._stop = stop
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        wanted = min(_READ_SIZE, self._stop - self._position)
+        piece = os.pread(self._fd, wanted, self._position) if self._fd is not None else b""
+        if not piece:
+            self.close()
+            raise StopIteration
+        self._position += len(piece)
+        return piece
+
+    def close(self) -> None:
+        """Idempotent."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
