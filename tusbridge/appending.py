@@ -13,6 +13,7 @@ from tusbridge import leases
 from tusbridge.body import BodyEnd
 from tusbridge.errors import (
     BlobTruncated,
+    BodyIncomplete,
     BodyTimeout,
     LeaseLost,
     OffsetMismatch,
@@ -90,6 +91,7 @@ class Appending:
         """Commit all that came and let the lease go; complete the upload at its length.
 
         :raises LeaseLost: another request took the upload over.
+        :raises BodyIncomplete: the client broke off; what came is kept.
         :raises BodyTimeout: the client fell silent; what came is kept.
         :raises ServerStopping: the server stops; what came is kept.
         """
@@ -105,6 +107,8 @@ class Appending:
             self.close()
             if completes:
                 self._service.finish(self.upload, self.token)
+            if how is BodyEnd.GONE:
+                raise BodyIncomplete
             if how is BodyEnd.TIMED_OUT:
                 raise BodyTimeout
             if how is BodyEnd.STOPPING:

@@ -197,6 +197,15 @@ class LeaseLost(TransientError):
         super().__init__("another request has taken this upload over")
 
 
+class BodyIncomplete(UploadError):
+    """The client ended the connection in mid-body; what came before is kept (RFC 9112, 8)."""
+
+    code = "body-incomplete"
+
+    def __init__(self) -> None:
+        super().__init__("the body ended before its length")
+
+
 class BodyTimeout(TransientError):
     """The client sent nothing for the read time-out; what came before is kept."""
 

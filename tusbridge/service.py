@@ -16,6 +16,7 @@ from tusbridge.appending import COMPLETING_TTL_SECONDS, Appending
 from tusbridge.body import BodyEnd
 from tusbridge.conf import Options, get_options
 from tusbridge.errors import (
+    BodyIncomplete,
     DatabaseUnavailable,
     LeaseLost,
     StoreFull,
@@ -161,14 +162,13 @@ class UploadService:
         return upload
 
     def end_create(self, appending: Appending, how: BodyEnd) -> AbstractUpload:
-        """End the body of a creation. A client that went away before its answer does not know the
-        upload's URL, so the upload goes too (tus 1.0.0, creation-with-upload).
+        """End the body of a creation (tus 1.0.0, creation-with-upload).
 
-        :raises UploadNotFound: the client went away; nothing is left.
+        :raises BodyIncomplete: the client went away. It does not know the upload's URL, so the
+            caller drops the upload, as after every error.
         """
         if how in {BodyEnd.GONE, BodyEnd.TIMED_OUT}:
-            self.drop_create(appending)
-            raise UploadNotFound
+            raise BodyIncomplete
         # a server that stops tells how far it came, and the client goes on from there
         appending.end(BodyEnd.WHOLE if how is BodyEnd.STOPPING else how)
         return appending.upload

@@ -12,6 +12,7 @@ from tusbridge.api.cors import add_cors_fields
 from tusbridge.conf import Options, get_options
 from tusbridge.errors import MethodNotAllowed, UploadError, UploadNotFound
 from tusbridge.protocol import tus
+from tusbridge.protocol.fields import render_date
 from tusbridge.protocol.rules import Limits
 from tusbridge.protocol.tus import Answer
 
@@ -122,6 +123,9 @@ def error_response(request: HttpRequest, error: UploadError) -> HttpResponse:
     options = get_options()
     answer = tus.render_error(error, request.method or "", gone_status=options.EXPIRED_STATUS)
     response = respond(answer)
+    expires_at = getattr(request, "tusbridge_expires_at", None)
+    if expires_at is not None:
+        response["Upload-Expires"] = render_date(expires_at)
     response.tusbridge_error = error  # type: ignore[attr-defined]
     return response
 

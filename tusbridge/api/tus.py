@@ -67,6 +67,8 @@ def append(request: HttpRequest, upload_id: str) -> Any:
     service = UploadService()
     actor = service.policy.authenticate(request)
     upload = service.find(upload_id, actor, service.policy.check_append)
+    # every answer to a PATCH tells it, refusals too (tus 1.0.0, Upload-Expires)
+    request.tusbridge_expires_at = _facts(upload).expires_at  # type: ignore[attr-defined]
     wanted = tus.parse_append(Fields(request.META))
     wait = getattr(request, "tusbridge_wait", BUSY_PATIENCE_SECONDS)
     appending = service.begin_append(upload, wanted, actor, wait=wait)

@@ -51,6 +51,7 @@ class UploadFacts:
 STATUS: Mapping[type[errors.UploadError], int] = {
     errors.InvalidField: 400,
     errors.AmbiguousBody: 400,
+    errors.BodyIncomplete: 400,
     errors.LengthConflict: 400,
     errors.NotSupported: 400,
     errors.Unauthenticated: 401,

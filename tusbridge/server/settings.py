@@ -91,5 +91,10 @@ LOGGING = {
     "formatters": {"line": {"()": f"tusbridge.server.logs.{CONFIG.log_format.title()}Formatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
-    "loggers": {"tusbridge": {"level": "INFO"}, "_granian": {"level": "WARNING"}},
+    "loggers": {
+        "tusbridge": {"level": "INFO"},
+        # refusals are the clients' business; what the server does wrong is logged as ERROR
+        "django.request": {"level": "ERROR"},
+        "_granian": {"level": "WARNING"},
+    },
 }
