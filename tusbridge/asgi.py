@@ -9,11 +9,13 @@ and no threads; views run in Django's synchronous handler.
 """
 
 import asyncio
+import io
 import logging
 import signal
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from django.core import signals
@@ -56,9 +58,7 @@ class TusbridgeASGI:
     :param sweep_seconds: pause between two sweeps; None leaves sweeping to somebody else.
     """
 
-    def __init__(
-        self, app: App, *, threads: int = 4, sweep_seconds: float | None = None
-    ) -> None:
+    def __init__(self, app: App, *, threads: int = 4, sweep_seconds: float | None = None) -> None:
         self._app = app
         self._sweep_seconds = sweep_seconds
         self._short = ThreadPoolExecutor(threads, thread_name_prefix="tusbridge-short")
@@ -190,9 +190,7 @@ class TusbridgeASGI:
             return Intake(receive, int(length))
         return None
 
-    async def _respond(
-        self, scope: Scope, method: str, intake: Intake | None
-    ) -> HttpResponseBase:
+    async def _respond(self, scope: Scope, method: str, intake: Intake | None) -> HttpResponseBase:
         is_writing = intake is not None and method in {"PATCH", "POST", "PUT"}
         run = self._in_writers if is_writing else self._in_short
         loop = asyncio.get_running_loop()
@@ -206,7 +204,7 @@ class TusbridgeASGI:
                 body = WholeBody(chunks, intake.end)
             else:
                 body = DeferredBody()
-            response = await run(lambda body=body: self._run_view(scope, body))
+            response = await run(partial(self._run_view, scope, body))
             is_busy = isinstance(getattr(response, "tusbridge_error", None), UploadBusy)
             if not is_busy or loop.time() > deadline or self._drives.is_stopping:
                 break
@@ -222,7 +220,8 @@ class TusbridgeASGI:
         set_script_prefix(get_script_prefix(scope) or "/")
         signals.request_started.send(sender=self.__class__, scope=scope)
         try:
-            request: Any = ASGIRequest(scope, _NoStream())
+            # bodies come another way than through Django's stream
+            request: Any = ASGIRequest(scope, io.BytesIO())
         except UnicodeDecodeError:
             signals.request_finished.send(sender=self.__class__)
             return bad_request()
@@ -294,16 +293,6 @@ def _tidily(work: Callable[[], T]) -> T:
 
 def _is_delete(method: str, headers: dict[bytes, bytes]) -> bool:
     return headers.get(b"x-http-method-override", method.encode()).strip().upper() == b"DELETE"
-
-
-class _NoStream:
-    """Stands where Django keeps the body: bodies come another way."""
-
-    def read(self, size: int = -1) -> bytes:
-        return b""
-
-    def close(self) -> None:
-        return None
 
 
 def bad_request() -> HttpResponseBase:

@@ -84,7 +84,7 @@ def get_options() -> Options:
 
 
 def parse_options(raw: Mapping[str, Any]) -> Options:
-    """:raises ImproperlyConfigured: with the setting's name, and the nearest one if it is unknown."""
+    """:raises ImproperlyConfigured: with the setting's name, and the nearest one if unknown."""
     for name in raw:
         if name not in Options.model_fields:
             near = difflib.get_close_matches(str(name), Options.model_fields, n=1, cutoff=0.5)

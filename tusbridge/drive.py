@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from django.http import HttpResponseBase
@@ -34,9 +35,7 @@ BEAT_SECONDS = 0.75
 class Drive:
     """One append, fed in steps: each runs in a pool's thread, and none while nothing comes."""
 
-    def __init__(
-        self, feeding: Feeding, intake: Intake, run: Run, read_timeout: float
-    ) -> None:
+    def __init__(self, feeding: Feeding, intake: Intake, run: Run, read_timeout: float) -> None:
         self.feeding = feeding
         self.intake = intake
         self.upload_id = feeding.appending.upload.upload_id
@@ -60,7 +59,7 @@ class Drive:
             end = self.intake.end
             self.is_stepping = True
             response: HttpResponseBase | None = await self._run(
-                lambda: self._step(chunks, end, commit=commit)
+                partial(self._step, chunks, end, commit=commit)
             )
             self.is_stepping = False
             now = self._loop.time()
@@ -195,7 +194,7 @@ class Drives:
             newest = [drive for drive in drives if held[drive.pk] == drive.token]
             alive = {d.pk: d.token for d in newest if d.made_progress_within(BEAT_SECONDS)}
             try:
-                lost = await self._run(lambda: _beat(alive, held))
+                lost = await self._run(partial(_beat, alive, held))
             except UploadError as error:
                 logger.warning("beat-failed", extra={"code": error.code})
                 continue

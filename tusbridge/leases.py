@@ -134,7 +134,7 @@ def take_down(
 
 
 def terminate(model: type[AbstractUpload], pk: Any) -> bool:
-    """End an upload at once: whoever holds the lease has lost it. False when it was ended before."""
+    """End an upload at once; whoever holds the lease has lost it. False when it was ended."""
     where = Q(pk=pk) & ~Q(status=Status.TERMINATED)
     return _update(model, where, _ended()) == 1
 
@@ -164,7 +164,9 @@ def lost(model: type[AbstractUpload], held: Mapping[Any, str]) -> set[Any]:
     with database_errors(using):
         for keys in _batches(list(held)):
             rows = model._base_manager.using(using).filter(pk__in=keys)
-            gone -= {key for key, token in rows.values_list("pk", "lease_token") if held[key] == token}
+            gone -= {
+                key for key, token in rows.values_list("pk", "lease_token") if held[key] == token
+            }
     return gone
 
 

@@ -101,9 +101,7 @@ class AbstractUpload(models.Model):
     status = models.PositiveSmallIntegerField(choices=Status.choices, default=Status.UPLOADING)
     protocol = models.CharField(max_length=16, choices=Protocol.choices, default=Protocol.TUS)
     completes_itself = models.BooleanField(default=True)
-    concat = models.CharField(
-        max_length=8, choices=Concat.choices, default=Concat.NONE, blank=True
-    )
+    concat = models.CharField(max_length=8, choices=Concat.choices, default=Concat.NONE, blank=True)
     parts = models.JSONField(null=True, blank=True)
     created_on = models.DateTimeField(auto_now_add=True)
     completed_on = models.DateTimeField(null=True, blank=True)

@@ -113,7 +113,9 @@ class UploadService:
             "offset-taken-down",
             extra={"upload_id": upload.upload_id, "from": upload.offset, "to": available},
         )
-        if not leases.take_down(self.model, upload.pk, old=upload.offset, new=available, token=None):
+        if not leases.take_down(
+            self.model, upload.pk, old=upload.offset, new=available, token=None
+        ):
             raise UploadBusy
         upload.offset = available
 
@@ -158,7 +160,9 @@ class UploadService:
         using = database_of(self.model)
         with database_errors(using):
             upload.save(using=using, force_insert=True)
-        logger.info("upload-created", extra={"upload_id": upload.upload_id, "length": upload.length})
+        logger.info(
+            "upload-created", extra={"upload_id": upload.upload_id, "length": upload.length}
+        )
         return upload
 
     def end_create(self, appending: Appending, how: BodyEnd) -> AbstractUpload:

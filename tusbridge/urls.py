@@ -1,6 +1,8 @@
 """``path("files/", include("tusbridge.urls"))``."""
 
-from django.urls import path, re_path
+from typing import Any
+
+from django.urls import URLPattern, path, re_path
 
 from tusbridge.api.frame import framed, not_found
 from tusbridge.api.tus import api
@@ -9,7 +11,9 @@ from tusbridge.protocol.tus import COLLECTION_METHODS, UPLOAD_METHODS
 app_name = "tusbridge"
 
 # ninja gives each operation a pattern of its own; those of one path share a view
-_views = {pattern.name: pattern.callback for pattern in api.urls[0]}
+_views: dict[Any, Any] = {
+    pattern.name: pattern.callback for pattern in api.urls[0] if isinstance(pattern, URLPattern)
+}
 
 uploads = framed(_views["create"], COLLECTION_METHODS)
 upload = framed(_views["head"], UPLOAD_METHODS)

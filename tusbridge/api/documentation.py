@@ -73,7 +73,12 @@ def _answer(text: str, *fields: str, content: dict[str, Any] | None = None) -> d
 
 def _errors(*statuses: int) -> dict[int, dict[str, Any]]:
     text = {"text/plain": {"schema": {"type": "string", "example": "upload-not-found: ..."}}}
-    fields = {409: ("Upload-Offset",), 412: ("Tus-Version",), 423: ("Retry-After",), 503: ("Retry-After",)}
+    fields = {
+        409: ("Upload-Offset",),
+        412: ("Tus-Version",),
+        423: ("Retry-After",),
+        503: ("Retry-After",),
+    }
     return {
         status: _answer(_ERRORS[status], *fields.get(status, ()), content=text)
         for status in statuses

@@ -56,5 +56,3 @@ def _wanted_range(request: HttpRequest, etag: str, length: int) -> tuple[int, in
 def _matches(condition: str, etag: str) -> bool:
     tags = {tag.strip().removeprefix("W/") for tag in condition.split(",")}
     return etag in tags or "*" in tags
-
-

@@ -79,9 +79,7 @@ def append(request: HttpRequest, upload_id: str) -> Any:
         appending.end(how)
         return respond(tus.render_appended(_facts(appending.upload)))
 
-    return feed(
-        request, Feeding(request, appending, on_end=on_end, on_error=lambda error: None)
-    )
+    return feed(request, Feeding(request, appending, on_end=on_end, on_error=lambda error: None))
 
 
 @router.api_operation(["GET"], "{upload_id}", openapi_extra=doc.DOWNLOAD, summary="Download")

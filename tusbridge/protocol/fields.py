@@ -22,7 +22,9 @@ MAX_METADATA_KEYS = 64
 _INTEGER = re.compile(r"(?:0|[1-9][0-9]{0,18})", re.ASCII)
 _METADATA_KEY = re.compile(r"[!-+\--~]+", re.ASCII)
 _MEDIA_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
-_RANGE = re.compile(r"bytes[ \t]*=[ \t]*([0-9]{0,19})-([0-9]{0,19})[ \t]*", re.ASCII | re.IGNORECASE)
+_RANGE = re.compile(
+    r"bytes[ \t]*=[ \t]*([0-9]{0,19})-([0-9]{0,19})[ \t]*", re.ASCII | re.IGNORECASE
+)
 # Left out of a plain file name: what breaks a quoted string, separates folders or hides an ending.
 _UNSAFE_IN_NAME = re.compile(r'[^ -~]|["\\/:*?<>|%]', re.ASCII)
 

@@ -78,7 +78,7 @@ STATUS: Mapping[type[errors.UploadError], int] = {
 
 
 def check_version(fields: Fields) -> None:
-    """:raises UnsupportedVersion: Tus-Resumable is missing or another (tus 1.0.0, Tus-Resumable)."""
+    """:raises UnsupportedVersion: Tus-Resumable is missing or another (tus 1.0.0)."""
     if fields.get("tus-resumable") != VERSION:
         raise errors.UnsupportedVersion(VERSION)
 

@@ -39,7 +39,7 @@ def _place_options(command: Any) -> Any:
     command = _option(
         "--database-url",
         metavar="URL",
-        help="postgresql://..., mysql://... or sqlite:///...; by default SQLite in the data folder.",
+        help="postgresql://..., mysql://... or sqlite:///...; else SQLite in the data folder.",
     )(command)
     return _option(
         "--data-dir",
@@ -50,7 +50,7 @@ def _place_options(command: Any) -> Any:
     )(command)
 
 
-@cli.command()
+@cli.command(short_help="Take uploads.")
 @_option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @_option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port.")
 @_place_options
@@ -126,7 +126,7 @@ def serve(**options: Any) -> None:
     run()
 
 
-@cli.command()
+@cli.command(short_help="Make a user and print a token.")
 @click.argument("name")
 @_place_options
 @click.option("--revoke", is_flag=True, help="Revoke all tokens of NAME instead.")
@@ -141,7 +141,7 @@ def token(name: str, revoke: bool, **options: Any) -> None:
     change_tokens(name, revoke=revoke)
 
 
-@cli.command()
+@cli.command(short_help="Upload a file to a tus server.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path))
 @click.argument("url")
 @click.option("--token", envvar=_env("token"), show_envvar=True, help="Bearer token.")

@@ -40,7 +40,7 @@ def parse_duration(text: Any) -> float | None:
         return None
     match = _DURATION.fullmatch(str(text).strip())
     if not match or float(match[1]) == 0:
-        raise ValueError(f"{text!r} is no time; write seconds, or a number with s, m, h or d, or never")
+        raise ValueError(f"{text!r} is no time; write seconds, or 90s, 15m, 24h, 7d, never")
     return float(match[1]) * _UNIT_SECONDS[(match[2] or "s").lower()]
 
 
@@ -109,5 +109,5 @@ class ServerConfig(BaseSettings):
     @property
     def base_url(self) -> str:
         """Where the server is to be found from this machine."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 compared
-        return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{self.port}"
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 compared
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"

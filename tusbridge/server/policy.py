@@ -1,12 +1,12 @@
 """Who a request to the runnable server comes from: a bearer token, or nobody in particular."""
 
-from django.conf import settings
 from django.http import HttpRequest
 
 from tusbridge.errors import Unauthenticated
 from tusbridge.policy import Actor, Policy
 from tusbridge.rows import database_errors
 from tusbridge.server.models import AccessToken, digest_of
+from tusbridge.server.settings import CONFIG
 
 
 class TokenPolicy(Policy):
@@ -31,6 +31,6 @@ class TokenPolicy(Policy):
     def _nobody(self, request: HttpRequest) -> Actor:
         """Loopback stands for "this machine" only while no proxy brings others in."""
         is_forwarded = "HTTP_X_FORWARDED_FOR" in request.META
-        if is_forwarded and not settings.CONFIG.allow_anonymous:
+        if is_forwarded and not CONFIG.allow_anonymous:
             raise Unauthenticated
         return self.anonymous()

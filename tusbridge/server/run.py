@@ -73,7 +73,9 @@ def set_up() -> "ServerConfig":
     except ValidationError as error:
         first = error.errors()[0]
         flag = "--" + str(first["loc"][0]).replace("_", "-")
-        raise click.ClickException(f"{flag}: {first['msg'].removeprefix('Value error, ')}") from error
+        raise click.ClickException(
+            f"{flag}: {first['msg'].removeprefix('Value error, ')}"
+        ) from error
     make_folders(config)
     os.environ["DJANGO_SETTINGS_MODULE"] = "tusbridge.server.settings"
     try:

@@ -104,9 +104,7 @@ class Client:
             self._fields["Authorization"] = f"Bearer {token}"
         self._connection: http.client.HTTPConnection | None = None
 
-    def run(
-        self, source: BinaryIO, name: str, length: int, memory: Memory, report: Report
-    ) -> str:
+    def run(self, source: BinaryIO, name: str, length: int, memory: Memory, report: Report) -> str:
         """Send the file; the upload's URL."""
         location = memory.recall()
         offset: int | None = None
@@ -135,7 +133,7 @@ class Client:
                 time.sleep(max(error.wait, min(0.5 * 2 ** (tries - 1), _LONGEST_WAIT_SECONDS)))
 
     def _create(self, name: str, length: int) -> str:
-        metadata = f"filename {b64encode(name.encode()).decode()}"
+        metadata = f"filename {b64encode(os.fsencode(name)).decode()}"
         response = self._send(
             "POST",
             self._url,
@@ -181,14 +179,15 @@ class Client:
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         try:
             connection = self._connect()
-            try:
+            # a server that stops reading may have said why before
+            with suppress(BrokenPipeError, ConnectionResetError):
                 connection.request(method, path or "/", body=body, headers=self._fields | fields)
-            except (BrokenPipeError, ConnectionResetError):
-                pass  # the server may have said why before it stopped reading
             response = connection.getresponse()
             response.body_text = response.read(1000).decode("utf-8", "replace").strip()  # type: ignore[attr-defined]
         except (OSError, http.client.HTTPException) as error:
-            raise _Retry(f"{parts.netloc} does not answer ({error or type(error).__name__})") from error
+            raise _Retry(
+                f"{parts.netloc} does not answer ({error or type(error).__name__})"
+            ) from error
         if response.will_close:
             self._disconnect()
         return response
@@ -214,7 +213,9 @@ class Client:
     def _refuse(self, response: http.client.HTTPResponse) -> NoReturn:
         """Try again where that may help, else say what the server said."""
         said = getattr(response, "body_text", "") or response.reason
-        if response.status in {409, 423, 429} or (response.status >= 500 and response.status != 501):
+        if response.status in {409, 423, 429} or (
+            response.status >= 500 and response.status != 501
+        ):
             wait = response.getheader("Retry-After", "0")
             raise _Retry(said, float(wait) if wait.isdigit() else 0)
         if response.status == 401:

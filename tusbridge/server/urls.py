@@ -1,16 +1,15 @@
 """The server's URLs."""
 
-from django.urls import include, path
+from django.urls import URLPattern, include, path
 
 from tusbridge.api.tus import api
 from tusbridge.server import views
 
 # ninja's own page and schema, below their usual names at the root
-_documentation = [
-    pattern for pattern in api.urls[0] if pattern.name in {"openapi-json", "openapi-view"}
-]
+_patterns = [pattern for pattern in api.urls[0] if isinstance(pattern, URLPattern)]
+_documentation = [p for p in _patterns if p.name in ("openapi-json", "openapi-view")]
 # the schema asks where the API is mounted
-_root = [pattern for pattern in api.urls[0] if pattern.name == "api-root"]
+_root = [p for p in _patterns if p.name == "api-root"]
 
 urlpatterns = [
     path("", views.index, name="index"),
@@ -19,6 +18,6 @@ urlpatterns = [
     path("files/", include("tusbridge.urls")),
     path(
         "",
-        include((_documentation + [path("files/", include(_root))], "ninja"), api.urls_namespace),
+        include(([*_documentation, path("files/", include(_root))], "ninja"), api.urls_namespace),
     ),
 ]

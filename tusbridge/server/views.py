@@ -12,8 +12,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from tusbridge.rows import database_errors
 from tusbridge.errors import UploadError
+from tusbridge.rows import database_errors
+from tusbridge.server.settings import CONFIG
 
 # Less room than this, in bytes, and the server is not ready for anybody's upload.
 MIN_FREE_BYTES = 16 * 1024 * 1024
@@ -32,7 +33,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "endpoint": "/files/",
         "chunkSize": None,
         "token": None,
-        "maxLength": settings.CONFIG.max_length,
+        "maxLength": CONFIG.max_length,
     }
     endpoint = request.build_absolute_uri("/files/")
     built = finders.find("tusbridge/upload.js") is not None

@@ -45,15 +45,19 @@ def _get_store(alias: str, options: Options) -> Store:
 
 
 def _local_store(storage: FileSystemStorage, options: Options) -> Store:
-    if type(storage)._save is not FileSystemStorage._save:
+    if any("_save" in vars(cls) for cls in _classes_below(type(storage), FileSystemStorage)):
         raise ImproperlyConfigured(
-            f"{type(storage).__name__} saves files in a way of its own, which a rename would pass by"
+            f"{type(storage).__name__} saves files in its own way, which a rename would pass by"
         )
     return LocalStore(
         storage,
         partials_dir(storage, options.PARTIALS_DIR),
         durable=options.DURABILITY == "power",
     )
+
+
+def _classes_below(cls: type, base: type) -> list[type]:
+    return list(cls.__mro__[: cls.__mro__.index(base)])
 
 
 register(FileSystemStorage, _local_store)

@@ -53,7 +53,10 @@ class Writer(ABC):
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -72,9 +75,7 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def writer(
-        self, blob: Blob, offset: int, token: str, still_mine: Callable[[], bool]
-    ) -> Writer:
+    def writer(self, blob: Blob, offset: int, token: str, still_mine: Callable[[], bool]) -> Writer:
         """A writer from ``offset`` on, fenced by the lease's token.
 
         ``still_mine`` asks whether the row still names the token; it is called once, while no
