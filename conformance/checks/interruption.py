@@ -1,0 +1,271 @@
+"""Rows 41 to 47: broken, silent and competing PATCHes. What came in stays, and nobody writes twice."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+from conformance.client import Client, sample
+from conformance.expect import expect, expect_number, expect_offset, expect_status
+from conformance.registry import NotTestable, check
+from conformance.wire import Connection, ConnectionLost, Response, TimedOut
+
+_BODY = sample(600_000, seed=41)
+_HALF = 300_000
+# A server may lose the one block it was reading when the reset came.
+_BLOCK = 65_536
+# Long enough for any server to read what its kernel already has.
+_SETTLE_SECONDS = 0.5
+_LONGEST_READ_TIMEOUT_SECONDS = 15
+
+
+@check(
+    "row-041-fin-in-mid-body",
+    row=41,
+    level="SHOULD",
+    section="PATCH",
+    title="what came before the client closed the connection is kept",
+)
+def fin_in_mid_body(client: Client) -> None:
+    url, connection = _half_sent(client)
+    time.sleep(_SETTLE_SECONDS)
+    connection.finish_sending()
+    connection.close()
+    _wait_for_half(client, url)
+
+
+@check(
+    "row-041-fin-right-behind-the-bytes",
+    row=41,
+    level="SHOULD",
+    section="PATCH",
+    title="likewise when the connection is closed at once behind the last byte",
+)
+def fin_right_behind_the_bytes(client: Client) -> None:
+    """An HTTP server that drops what it has queued when it sees the end fails this, whatever runs in it."""
+    url, connection = _half_sent(client)
+    connection.finish_sending()
+    connection.close()
+    _wait_for_half(client, url)
+
+
+@check(
+    "row-041-half-close-in-mid-body",
+    row=41,
+    level="SHOULD",
+    section="PATCH",
+    title="what came before the client ended its side, still reading, is kept, and no 2xx is said",
+)
+def half_close_in_mid_body(client: Client) -> None:
+    url, connection = _half_sent(client)
+    time.sleep(_SETTLE_SECONDS)
+    connection.finish_sending()
+    _wait_for_half(client, url)
+    _expect_no_success(client, connection, wait_seconds=0.5)
+
+
+@check(
+    "row-042-reset-in-mid-body",
+    row=42,
+    level="SHOULD",
+    section="PATCH",
+    title="what came before the connection was reset is kept, but for a block, and the upload goes on from there",
+)
+def reset_in_mid_body(client: Client) -> None:
+    url, connection = _half_sent(client)
+    time.sleep(_SETTLE_SECONDS)
+    connection.reset()
+    time.sleep(_SETTLE_SECONDS)
+    offset = client.wait_offset(
+        url, _HALF - _BLOCK, _HALF, within_seconds=2, each_seconds=client.target.timeout_seconds
+    )
+    _finish(client, url, offset)
+
+
+@check(
+    "row-043-resume-after-a-break",
+    row=43,
+    level="SHOULD",
+    section="PATCH",
+    title="the rest, sent from the offset told, makes the upload whole",
+)
+def resume_after_a_break(client: Client) -> None:
+    url, connection = _half_sent(client)
+    time.sleep(_SETTLE_SECONDS)
+    connection.finish_sending()
+    connection.close()
+    _wait_for_half(client, url)
+    _finish(client, url, _HALF)
+
+
+@check(
+    "row-044-silent-connection",
+    row=44,
+    level="SHOULD",
+    section="PATCH",
+    title="a silent PATCH holds nobody up: HEAD tells what came, another takes over, the old one writes no more",
+)
+def silent_connection(client: Client) -> None:
+    url, silent = _half_sent(client)
+    client.wait_offset(url, _HALF, _HALF, within_seconds=2, each_seconds=1)
+    response = _patch_when_free(client, url, _HALF, _BODY[_HALF:500_000], within_seconds=4)
+    expect_status(response, 204)
+    expect_offset(response, 500_000)
+    silent.send_body(sample(_HALF, seed=44))
+    _expect_no_success(client, silent, wait_seconds=1)
+    client.expect_offset(url, 500_000)
+    _finish(client, url, 500_000)
+
+
+@check(
+    "row-045-two-patches-at-one-offset",
+    row=45,
+    level="D",
+    section="PATCH",
+    title="of two PATCHes sent at once for one offset exactly one is stored",
+)
+def two_patches_at_one_offset(client: Client) -> None:
+    bodies = (sample(200_000, seed=451), sample(200_000, seed=452))
+    url = client.create(200_000)
+    together = Barrier(2)
+
+    def patch(body: bytes) -> Response:
+        together.wait()
+        return client.patch(url, 0, body)
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(patch, bodies))
+    winners = [body for body, answer in zip(bodies, answers, strict=True) if answer.status == 204]
+    statuses = [answer.status for answer in answers]
+    expect(len(winners) == 1, f"expected exactly one 204, got {statuses}", answers[0])
+    for answer in answers:
+        expect_status(answer, 204, 409, 423)
+    client.expect_offset(url, 200_000)
+    client.expect_content(url, winners[0])
+
+
+@check(
+    "row-045-patch-into-a-running-one",
+    row=45,
+    level="D",
+    section="PATCH",
+    title="of two PATCHes for one offset, the second sent while the first is half there, at most one is stored",
+)
+def patch_into_a_running_one(client: Client) -> None:
+    """Whichever the server prefers; the loser is refused or loses its connection, and the stored bytes are one's."""
+    bodies = (sample(200_000, seed=453), sample(200_000, seed=454))
+    url = client.create(200_000)
+    first = client.start_patch(url, 0, 200_000, bodies[0][:100_000])
+    with ThreadPoolExecutor(1) as pool:
+        competing = pool.submit(client.patch, url, 0, bodies[1])
+        _send_slowly(first, bodies[0][100_000:])
+        second = competing.result()
+    expect_status(second, 204, 409, 423)
+    answer = _answer_or_none(client, first)
+    if answer is not None:
+        expect_status(answer, 204, 409, 423)
+    won_first = answer is not None and answer.status == 204
+    expect(won_first != (second.status == 204), "expected exactly one 204", answer or second)
+    client.expect_offset(url, 200_000)
+    client.expect_content(url, bodies[0] if won_first else bodies[1])
+
+
+@check(
+    "row-046-read-timeout",
+    row=46,
+    level="MAY",
+    section="PATCH",
+    title="a body that stays silent too long ends the connection, and what came in is kept",
+)
+def read_timeout(client: Client) -> None:
+    timeout = client.target.read_timeout_seconds
+    if timeout is None or timeout > _LONGEST_READ_TIMEOUT_SECONDS:
+        raise NotTestable(f"needs a known read timeout of at most {_LONGEST_READ_TIMEOUT_SECONDS} s")
+    url = client.create(10_000)
+    connection = client.start_patch(url, 0, 10_000, _BODY[:1000])
+    ended = connection.wait_closed(timeout + 5)
+    response = client.head(url)
+    expect(ended, f"expected the silent connection to be closed after {timeout} s", response)
+    expect_offset(response, 1000)
+
+
+@check(
+    "row-047-told-offset-stays-true",
+    row=47,
+    level="MUST",
+    section="Upload-Offset",
+    title="an offset once told is never more than was sent, and never taken back when the connection breaks",
+)
+def told_offset_stays_true(client: Client) -> None:
+    """What can be seen of it from outside; a full disk and a killed server need tests of their own."""
+    url = client.create(len(_BODY))
+    connection = client.start_patch(url, 0, len(_BODY), b"")
+    told = sent = 0
+    while sent < _HALF and connection.send_body(_BODY[sent : sent + 30_000]):
+        sent += 30_000
+        told = _expect_between(client.head(url), told, sent)
+    connection.reset()
+    time.sleep(_SETTLE_SECONDS)
+    _expect_between(client.head(url), told, _HALF)
+    _finish(client, url, client.offset(url))
+
+
+def _send_slowly(connection: Connection, body: bytes) -> None:
+    """Ten pieces in two seconds, so that nobody can take the sender for silent."""
+    for start in range(0, len(body), len(body) // 10):
+        if not connection.send_body(body[start : start + len(body) // 10]):
+            return
+        time.sleep(0.2)
+
+
+def _half_sent(client: Client) -> tuple[str, Connection]:
+    url = client.create(len(_BODY))
+    return url, client.start_patch(url, 0, len(_BODY), _BODY[:_HALF])
+
+
+def _wait_for_half(client: Client, url: str) -> None:
+    """Looks twice: the first look may come before the server has seen the break and thrown away what came."""
+    client.wait_offset(url, _HALF, _HALF, within_seconds=2, each_seconds=client.target.timeout_seconds)
+    time.sleep(_SETTLE_SECONDS)
+    client.expect_offset(url, _HALF)
+
+
+def _finish(client: Client, url: str, offset: int) -> None:
+    response = _patch_when_free(client, url, offset, _BODY[offset:], within_seconds=4)
+    expect_status(response, 204)
+    expect_offset(response, len(_BODY))
+    client.expect_content(url, _BODY)
+
+
+def _patch_when_free(client: Client, url: str, offset: int, body: bytes, *, within_seconds: float) -> Response:
+    """A PATCH, sent again while it is told 423, as clients do; the last answer within the time."""
+    deadline = time.monotonic() + within_seconds
+    while True:
+        response = client.patch(url, offset, body)
+        late = time.monotonic() > deadline
+        expect(not late, f"expected the PATCH to be taken within {within_seconds} s", response)
+        if response.status != 423:
+            return response
+        time.sleep(0.2)
+
+
+def _answer_or_none(client: Client, connection: Connection, wait_seconds: float | None = None) -> Response | None:
+    """The answer on a connection that the server may have given up."""
+    try:
+        return client.read(connection, wait_seconds)
+    except (ConnectionLost, TimedOut):
+        return None
+
+
+def _expect_no_success(client: Client, connection: Connection, *, wait_seconds: float) -> None:
+    answer = _answer_or_none(client, connection, wait_seconds)
+    if answer is not None:
+        expect(answer.status >= 300, "expected the broken PATCH not to be told that it worked", answer)
+
+
+def _expect_between(response: Response, low: int, high: int) -> int:
+    expect_status(response, 200, 204)
+    offset = expect_number(response, "Upload-Offset")
+    expect(low <= offset <= high, f"expected Upload-Offset in {low}..{high}, got {offset}", response)
+    return offset

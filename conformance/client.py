@@ -1,0 +1,236 @@
+"""A tus client that a check drives: it sends what it is told, right or wrong, and judges what no answer may break."""
+
+from __future__ import annotations
+
+import random
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from urllib.parse import urljoin, urlsplit
+
+from conformance.expect import expect, expect_field, expect_number, expect_status, show
+from conformance.target import CheckFailed, NotAnnounced, NotTestable, Target
+from conformance.wire import Connection, Response, WireError
+
+OFFSET_TYPE = "application/offset+octet-stream"
+# As most clients send it: "test.bin" and "application/octet-stream".
+METADATA = "filename dGVzdC5iaW4=,filetype YXBwbGljYXRpb24vb2N0ZXQtc3RyZWFt"
+# Answers that tell of a passing state; any other 5xx is a defect of the server.
+ALLOWED_5XX = (503, 507)
+
+Change = Mapping[str, str | None]
+
+
+def sample(count: int, seed: int = 1) -> bytes:
+    """`count` bytes, the same ones for the same seed."""
+    return random.Random(seed).randbytes(count)  # noqa: S311 - test data, no secret
+
+
+class Client:
+    """One check's connections to the target, and the violations seen on the way.
+
+    A request carries `Tus-Resumable: 1.0.0` and the target's headers; a check changes fields by name, None takes
+    one out.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.violations: list[str] = []
+        self._connections: list[Connection] = []
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for connection in self._connections:
+            connection.close()
+
+    def start(
+        self, method: str, url: str, change: Change | None = None, *, length: int | None = None, other: bool = False
+    ) -> Connection:
+        """Opens a connection and sends the head. `length` is the Content-Length; None sends none."""
+        connection = Connection(url, self.target.timeout_seconds)
+        self._connections.append(connection)
+        connection.send_head(method, _request_target(url), self._lines(url, change or {}, length, other))
+        return connection
+
+    def send(
+        self, method: str, url: str, change: Change | None = None, body: bytes | None = None, *, other: bool = False
+    ) -> Response:
+        """One whole request on a connection of its own; without a body only POST, PATCH and PUT say Content-Length."""
+        carries_body = body is not None or method in ("POST", "PATCH", "PUT")
+        connection = self.start(method, url, change, length=len(body or b"") if carries_body else None, other=other)
+        connection.send_body(body or b"")
+        response = self.read(connection)
+        connection.close()
+        return response
+
+    def send_chunked(self, method: str, url: str, change: Change, pieces: tuple[bytes, ...]) -> Response:
+        connection = self.start(method, url, {**change, "Transfer-Encoding": "chunked"})
+        for piece in pieces:
+            connection.send_chunk(piece)
+        connection.end_chunks()
+        return self.read(connection)
+
+    def read(self, connection: Connection, timeout_seconds: float | None = None, *, final: bool = True) -> Response:
+        response = connection.read_response(timeout_seconds, final=final)
+        if response.status >= 200:
+            self._judge(response)
+        return response
+
+    def options(self, url: str | None = None, change: Change | None = None) -> Response:
+        return self.send("OPTIONS", url or self.target.url, {"Tus-Resumable": None, **(change or {})})
+
+    def post(self, change: Change | None = None, body: bytes | None = None) -> Response:
+        """A creation request; metadata as most clients send it unless changed."""
+        return self.send("POST", self.target.url, {"Upload-Metadata": METADATA, **(change or {})}, body)
+
+    def create(self, length: int = 10, change: Change | None = None) -> str:
+        """A new upload's URL."""
+        return self.location(self.post({"Upload-Length": str(length), **(change or {})}))
+
+    def create_complete(self, body: bytes, change: Change | None = None) -> str:
+        """A complete upload's URL; empty bodies are complete at once."""
+        url = self.create(len(body), change)
+        if body:
+            expect_status(self.patch(url, 0, body), 204)
+        return url
+
+    def location(self, response: Response) -> str:
+        expect_status(response, 201)
+        location = response.fields.get("Location")
+        expect(bool(location), "expected a Location in the 201", response)
+        return urljoin(self.target.url, location or "")
+
+    def head(self, url: str, change: Change | None = None) -> Response:
+        return self.send("HEAD", url, change)
+
+    def offset(self, url: str) -> int:
+        response = self.head(url)
+        expect_status(response, 200, 204)
+        return expect_number(response, "Upload-Offset")
+
+    def expect_offset(self, url: str, offset: int) -> None:
+        response = self.head(url)
+        expect_status(response, 200, 204)
+        expect_field(response, "Upload-Offset", str(offset))
+
+    def expect_gone(self, url: str) -> None:
+        expect_status(self.head(url), 404, 410)
+
+    def patch(self, url: str, offset: int, body: bytes, change: Change | None = None) -> Response:
+        return self.send("PATCH", url, {**append_fields(offset), **(change or {})}, body)
+
+    def start_patch(self, url: str, offset: int, length: int, sent: bytes) -> Connection:
+        """A PATCH that promises `length` bytes and has sent only `sent`."""
+        connection = self.start("PATCH", url, append_fields(offset), length=length)
+        connection.send_body(sent)
+        return connection
+
+    def wait_offset(self, url: str, low: int, high: int, *, within_seconds: float, each_seconds: float) -> int:
+        """HEAD until the offset is in low..high; fails when that takes too long, or one HEAD does."""
+        deadline = time.monotonic() + within_seconds
+        while True:
+            begun = time.monotonic()
+            response = self.head(url)
+            took = time.monotonic() - begun
+            expect_status(response, 200, 204)
+            slow = f"expected HEAD to answer within {each_seconds} s, it took {took:.2f} s"
+            expect(took <= each_seconds, slow, response)
+            offset = expect_number(response, "Upload-Offset")
+            if low <= offset <= high:
+                return offset
+            waited = f"expected Upload-Offset in {low}..{high} within {within_seconds} s, got {offset}"
+            expect(time.monotonic() < deadline, waited, response)
+            time.sleep(0.05)
+
+    def delete(self, url: str) -> Response:
+        return self.send("DELETE", url)
+
+    def expect_content(self, url: str, content: bytes) -> None:
+        """Compares a complete upload's bytes where the server hands them out; where it does not, says nothing."""
+        try:
+            response = self.send("GET", url)
+        except WireError:
+            return
+        if response.status == 200:
+            expect(response.body == content, _difference(response.body, content), response)
+
+    def extensions(self) -> list[str]:
+        return self.options().fields.tokens("Tus-Extension")
+
+    def require(self, *extensions: str) -> None:
+        announced = self.extensions()
+        for extension in extensions:
+            if extension not in announced:
+                raise NotAnnounced(extension)
+
+    def max_size(self) -> int:
+        response = self.options()
+        if "Tus-Max-Size" not in response.fields:
+            raise NotTestable("the server does not send Tus-Max-Size")
+        return expect_number(response, "Tus-Max-Size")
+
+    def unknown_url(self) -> str:
+        """A URL shaped like an upload's that belongs to none."""
+        parent, _, name = self.create().rpartition("/")
+        return f"{parent}/{re.sub('[0-9a-f]', lambda _: secrets.choice('0123456789abcdef'), name)}"
+
+    def _lines(self, url: str, change: Change, length: int | None, other: bool) -> list[tuple[str, str]]:
+        own = (self.target.other_headers or ()) if other else self.target.headers
+        named: dict[str, str | None] = {"Host": urlsplit(url).netloc, **dict(own), "Tus-Resumable": "1.0.0"}
+        if length is not None:
+            named["Content-Length"] = str(length)
+        named.update(change)
+        return [(name, value) for name, value in named.items() if value is not None]
+
+    def _judge(self, response: Response) -> None:
+        """What holds for every answer: tus 1.0.0, Tus-Resumable; no field twice; no server error."""
+        self.violations += [f"{text}\n{show(response)}" for text in _violations(response)]
+
+
+def append_fields(offset: int | str) -> dict[str, str | None]:
+    return {"Content-Type": OFFSET_TYPE, "Upload-Offset": str(offset)}
+
+
+def wrong_version(version: str | None = "0.2.2") -> dict[str, str | None]:
+    return {"Tus-Resumable": version}
+
+
+def fail_on(violations: list[str]) -> None:
+    if violations:
+        rest = f" (and {len(violations) - 1} more like it)" if len(violations) > 1 else ""
+        message, _, exchange = violations[0].partition("\n")
+        raise CheckFailed(f"seen on the way: {message}{rest}", exchange)
+
+
+def _violations(response: Response) -> list[str]:
+    found = []
+    fields = response.fields
+    if _is_tus(response.request) and fields.all("Tus-Resumable") != ["1.0.0"]:
+        found.append("expected Tus-Resumable: 1.0.0 in every tus answer but to OPTIONS (row 1)")
+    names = [name.lower() for name, _ in fields.lines if name.lower().startswith(("tus-", "upload-", "location"))]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    found += [f"expected each field once, {name} came twice" for name in twice]
+    if response.status >= 500 and response.status not in ALLOWED_5XX:
+        found.append(f"expected no server error, got {response.status}")
+    return found
+
+
+def _is_tus(request: str) -> bool:
+    """tus 1.0.0 excepts OPTIONS and knows no GET, so a download is bound only when it says it is another method."""
+    overridden = "\nX-HTTP-Method-Override: " in request
+    return not request.startswith("OPTIONS ") and (overridden or not request.startswith("GET "))
+
+
+def _request_target(url: str) -> str:
+    parts = urlsplit(url)
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _difference(got: bytes, wanted: bytes) -> str:
+    pairs = enumerate(zip(got, wanted, strict=False))
+    at = next((index for index, (ours, theirs) in pairs if ours != theirs), min(len(got), len(wanted)))
+    return f"expected {len(wanted)} given bytes, got {len(got)}; they differ from byte {at} on"

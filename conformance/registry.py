@@ -1,0 +1,69 @@
+"""The checks, and how one is declared. A new module in `checks/` that uses `@check` is all it takes to add some."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from conformance.client import Client, fail_on
+from conformance.target import CheckFailed, NotAnnounced, NotTestable, Target
+from conformance.wire import WireError
+
+__all__ = ["Check", "CheckFailed", "Level", "NotAnnounced", "NotTestable", "Target", "check", "registered"]
+
+# D: the protocol is silent, and the project decided.
+Level = Literal["MUST", "SHOULD", "MAY", "D"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One rule's check. `run` returns when it holds, else raises `CheckFailed`, `NotAnnounced` or `NotTestable`."""
+
+    id: str
+    row: int
+    level: Level
+    section: str
+    extension: str | None
+    title: str
+    run: Callable[[Target], None]
+
+
+_checks: dict[str, Check] = {}
+
+
+def check(
+    check_id: str, *, row: int, level: Level, section: str, extension: str | None = None, title: str
+) -> Callable[[Callable[[Client], None]], Check]:
+    """Registers a function of a `Client` as a check. `section` is that of tus 1.0.0; `extension` must be announced."""
+    if check_id in _checks or not check_id.startswith(f"row-{row:03d}-"):
+        raise ValueError(f"check id {check_id!r} is taken or does not name row {row}")
+
+    def register(body: Callable[[Client], None]) -> Check:
+        def run(target: Target) -> None:
+            _run(body, extension, target)
+
+        made = Check(id=check_id, row=row, level=level, section=section, extension=extension, title=title, run=run)
+        _checks[check_id] = made
+        return made
+
+    return register
+
+
+def registered() -> tuple[Check, ...]:
+    """All checks declared so far, in row order."""
+    return tuple(sorted(_checks.values(), key=lambda made: (made.row, made.id)))
+
+
+def _run(body: Callable[[Client], None], extension: str | None, target: Target) -> None:
+    with Client(target) as client:
+        try:
+            if extension is not None:
+                client.require(extension)
+            body(client)
+        except WireError as error:
+            raise CheckFailed(f"expected an answer: {error}") from error
+        except NotTestable:
+            fail_on(client.violations)
+            raise
+        fail_on(client.violations)

@@ -1,0 +1,53 @@
+"""What is checked, and how a check ends other than well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A server under test. Facts that cannot be seen from outside are None unless the caller knows them.
+
+    url: the creation endpoint, such as `http://127.0.0.1:8000/files/`.
+    headers: sent with every request (a login, say); other_headers: the same for a second user.
+    read_timeout_seconds: after which the server gives up a silent body (at most 15 to be checked).
+    expire_seconds: life of an unfinished upload (at most 10 to be checked).
+    cors_origin: an origin that the server allows. trailers: whether the HTTP server hands trailers over.
+    """
+
+    url: str
+    headers: Headers = ()
+    other_headers: Headers | None = None
+    timeout_seconds: float = 10.0
+    read_timeout_seconds: float | None = None
+    expire_seconds: float | None = None
+    cors_origin: str | None = None
+    trailers: bool | None = None
+
+
+class CheckFailed(AssertionError):  # noqa: N818 - it names the fact
+    """The rule is not kept. `exchange` is the request sent and the answer got."""
+
+    def __init__(self, message: str, exchange: str = "") -> None:
+        super().__init__(f"{message}\n{exchange}" if exchange else message)
+        self.message = message
+        self.exchange = exchange
+
+
+class NotAnnounced(Exception):  # noqa: N818 - an outcome, no error
+    """The server does not name the extension in Tus-Extension, so its rules do not bind it."""
+
+    def __init__(self, extension: str) -> None:
+        super().__init__(f"the server does not announce {extension}")
+        self.extension = extension
+
+
+class NotTestable(Exception):  # noqa: N818 - an outcome, no error
+    """The rule cannot be seen from outside with the facts given."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

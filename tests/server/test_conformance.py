@@ -1,0 +1,118 @@
+"""Every check of ``conformance/`` against each server, over sockets."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conformance.checks import ALL
+from conformance.registry import Check
+from conformance.runner import Outcome, Result, run_checks
+from conformance.target import Target
+from tests.support.databases import fresh_database
+from tests.support.servers import KINDS, ROOT, Server, running
+
+ORIGIN = "http://page.example"
+READ_TIMEOUT = 4
+EXPIRE = 4
+# Rows that ask for an upload's expiry to be near, which would end the others' uploads.
+_SHORT_LIVED = {89, 91}
+# What cannot be had here, with the reason; anything else not testable fails.
+_ALLOWED: dict[str, str] = {
+    "row-084-deferred-length-with-bytes": "creation-defer-length is not announced yet",
+}
+_NEEDS_TOKENS = 24
+
+Servers = dict[tuple[str, str], dict[str, Result]]
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Results by server and database, filled as they are asked for."""
+    found: Servers = {}
+    yield found
+
+
+def _results_of(
+    found: Servers, kind: str, database: str, factory: pytest.TempPathFactory
+) -> dict[str, Result]:
+    if (kind, database) not in found:
+        with fresh_database(database) as url:
+            found[kind, database] = _run(kind, url, factory.mktemp(f"{kind}-{database}"))
+    return found[kind, database]
+
+
+def _run(kind: str, database_url: str, place: Path) -> dict[str, Result]:
+    options = {"CORS_ORIGINS": [ORIGIN], "READ_TIMEOUT": READ_TIMEOUT}
+    with running(kind, place / "long", database_url=database_url, options=options) as server:
+        target = Target(
+            url=server.url,
+            cors_origin=ORIGIN,
+            read_timeout_seconds=READ_TIMEOUT,
+            **_logins(server),
+        )
+        results = run_checks(target, jobs=4)
+    with running(
+        kind, place / "short", database_url=database_url, options={"EXPIRE_AFTER": EXPIRE}
+    ) as server:
+        names = [check.id for check in ALL if check.row in _SHORT_LIVED]
+        results += run_checks(Target(url=server.url, expire_seconds=EXPIRE), names, jobs=4)
+    return {result.check.id: result for result in results}
+
+
+def _logins(server: Server) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Two users' fields; the site of gunicorn and uvicorn has none, its users come by cookie."""
+    if server.kind != "serve":
+        return {}
+    data = str(server.place / "data")
+    database = [a for a in server.command if "://" in a]
+    names = {"headers": "one", "other_headers": "two"}
+    logins = {}
+    for key, name in names.items():
+        command = [sys.executable, "-m", "tusbridge", "token", name, "--data-dir", data]
+        if database:
+            command += ["--database-url", database[0]]
+        ran = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+        logins[key] = (("Authorization", f"Bearer {ran.stdout.strip()}"),)
+    return logins
+
+
+def _assert_passes(check: Check, results: dict[str, Result], kind: str) -> None:
+    result = results[check.id]
+    if check.id in _ALLOWED or (check.row == _NEEDS_TOKENS and kind != "serve"):
+        assert result.outcome in {Outcome.PASS, Outcome.NOT_ANNOUNCED, Outcome.NOT_TESTABLE}
+        return
+    assert result.outcome is Outcome.PASS, f"{result.outcome}: {result.detail}"
+
+
+@pytest.mark.parametrize("check", ALL, ids=lambda check: check.id)
+@pytest.mark.parametrize("kind", KINDS)
+def test_row(
+    check: Check, kind: str, results: Servers, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    _assert_passes(check, _results_of(results, kind, "sqlite", tmp_path_factory), kind)
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("check", ALL, ids=lambda check: check.id)
+@pytest.mark.parametrize("database", ["postgresql", "mariadb"])
+def test_row_on(
+    database: str, check: Check, results: Servers, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    _assert_passes(check, _results_of(results, "serve", database, tmp_path_factory), "serve")
+
+
+def test_the_runner_prints_a_report_and_fails_on_a_server_that_is_not_there() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "conformance", "http://127.0.0.1:9/files/", "--only", "row-048"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert ran.returncode != 0
+    assert "row-048" in ran.stdout
+    assert "Traceback" not in ran.stderr + json.dumps(ran.stdout)

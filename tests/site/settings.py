@@ -1,0 +1,41 @@
+"""A small Django site with tusbridge in it, run by plain gunicorn and uvicorn in the tests.
+
+SITE_PLACE is its folder, SITE_DATABASE_URL its database (else SQLite there), SITE_TUSBRIDGE what
+TUSBRIDGE holds besides, as JSON.
+"""
+
+import json
+import os
+
+import dj_database_url
+
+PLACE = os.environ["SITE_PLACE"]
+SECRET_KEY = "site"
+ALLOWED_HOSTS = ["*"]
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "tusbridge"]
+MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
+ROOT_URLCONF = "tests.urls"
+MEDIA_ROOT = f"{PLACE}/media"
+DATABASES = {
+    "default": dict(
+        dj_database_url.parse(
+            os.environ.get("SITE_DATABASE_URL") or f"sqlite:///{PLACE}/db.sqlite3"
+        )
+    )
+}
+if "sqlite" in str(DATABASES["default"]["ENGINE"]):
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 5,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    }
+DATABASES["default"]["OPTIONS"] = {
+    **DATABASES["default"].get("OPTIONS", {}),
+    **json.loads(os.environ.get("SITE_DATABASE_OPTIONS", "{}")),
+}
+# a site may have this on; an upload must not hold a transaction all the same
+DATABASES["default"]["ATOMIC_REQUESTS"] = True
+TUSBRIDGE = {"ALLOW_ANONYMOUS": True, **json.loads(os.environ.get("SITE_TUSBRIDGE", "{}"))}
+LOGGING = {"version": 1, "disable_existing_loggers": False, "root": {"level": "WARNING"}}

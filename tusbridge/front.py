@@ -1,0 +1,298 @@
+"""The front: takes tusbridge's requests before Django's ASGI handler would.
+
+That handler reads a whole body before the view runs, and throws it away when the client breaks
+off; it also costs five times the CPU of the synchronous one. Here bodies are taken by the event
+loop and written by a few threads, step by step, so that ten thousand slow clients cost buffers
+and no threads; views run in Django's synchronous handler. ``asgi.py`` is what sites import.
+"""
+
+import asyncio
+import io
+import logging
+import signal
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar
+
+from django.core import signals
+from django.core.handlers.asgi import ASGIRequest, get_script_prefix
+from django.core.handlers.base import BaseHandler
+from django.db import close_old_connections
+from django.http import HttpResponse, HttpResponseBase
+from django.urls import Resolver404, ResolverMatch, resolve, set_script_prefix
+
+from tusbridge.api.feeding import Feeding, PendingResponse
+from tusbridge.body import Body, DeferredBody, WholeBody
+from tusbridge.conf import get_options
+from tusbridge.drive import Drive, Drives
+from tusbridge.errors import UploadBusy, UploadError
+from tusbridge.intake import Intake, Message, Receive
+from tusbridge.service import BUSY_PATIENCE_SECONDS, BUSY_POLL_SECONDS, UploadService
+
+logger = logging.getLogger("tusbridge.asgi")
+
+Scope = dict[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Any, Any, Any], Awaitable[None]]
+T = TypeVar("T")
+
+# A body up to this many bytes is waited for, so long, before its view runs.
+_SMALL_BODY_BYTES = 64 * 1024
+_SMALL_BODY_SECONDS = 0.25
+# How much of an unwanted body is still read, and for how long, so that the answer arrives.
+_DRAIN_BYTES = 8 * 1024 * 1024
+_DRAIN_SECONDS = 2.0
+# Seconds for which a HEAD waits until a running append has committed what it has.
+_FLUSH_SECONDS = 0.25
+
+
+class Front:
+    """An ASGI application around a site's own.
+
+    :param app: the site's ASGI application, for all that is not tusbridge's.
+    :param threads: threads for short requests, and as many again for those that write.
+    :param sweep_seconds: pause between two sweeps; None leaves sweeping to somebody else.
+    """
+
+    def __init__(self, app: App, *, threads: int = 4, sweep_seconds: float | None = None) -> None:
+        self._app = app
+        self._sweep_seconds = sweep_seconds
+        self._short = ThreadPoolExecutor(threads, thread_name_prefix="tusbridge-short")
+        self._writers = ThreadPoolExecutor(threads, thread_name_prefix="tusbridge-write")
+        self._drives = Drives(self._in_short)
+        self._handler = BaseHandler()
+        self._handler.load_middleware()
+        self._has_begun = False
+        self._sweeping: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        match = self._match(scope) if scope["type"] == "http" else None
+        if match is None:
+            await self._app(scope, receive, send)
+        else:
+            self._begin()
+            await self._serve(scope, match, receive, send)
+
+    # -- the process's life
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                self._begin()
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                self.stop()
+                if self._sweeping is not None:
+                    self._sweeping.cancel()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    def _begin(self) -> None:
+        if self._has_begun:
+            return
+        self._has_begun = True
+        self._watch_signals()
+        if self._sweep_seconds is not None:
+            self._sweeping = asyncio.create_task(self._sweep_for_ever(self._sweep_seconds))
+
+    def _watch_signals(self) -> None:
+        """Servers wait for running requests when they stop; ours must know that it is time.
+
+        The handler is put before the server's own, which runs as ever.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            former = signal.getsignal(number)
+
+            def handle(signum: int, frame: Any, former: Any = former) -> None:
+                loop.call_soon_threadsafe(self.stop)
+                if callable(former):
+                    former(signum, frame)
+
+            signal.signal(number, handle)
+
+    def stop(self) -> None:
+        """End all running appends with what they have; from the event loop's thread."""
+        self._drives.stop()
+
+    async def _sweep_for_ever(self, pause: float) -> None:
+        while True:
+            try:
+                result = await self._in_writers(lambda: UploadService().sweep())
+                if result.removed or result.completed or result.failed:
+                    logger.info("swept", extra={"removed": result.removed, "failed": result.failed})
+            except UploadError as error:
+                logger.warning("sweep-failed", extra={"code": error.code})
+            except Exception:
+                logger.exception("sweep-failed")
+            await asyncio.sleep(pause)
+
+    # -- one request
+
+    def _match(self, scope: Scope) -> ResolverMatch | None:
+        """tusbridge's view for this path, if it is one; the mount point also without its slash."""
+        prefix = get_script_prefix(scope) or ""
+        path = scope["path"].removeprefix(prefix.rstrip("/"))
+        for candidate in (path, f"{path}/"):
+            try:
+                match = resolve(candidate)
+            except Resolver404:
+                continue
+            if "tusbridge" in match.app_names:
+                scope["path"] = scope["path"] + candidate[len(path) :]
+                return match
+            return None
+        return None
+
+    async def _serve(
+        self, scope: Scope, match: ResolverMatch, receive: Receive, send: Send
+    ) -> None:
+        headers = dict(scope["headers"])
+        method = scope["method"]
+        upload_id = match.kwargs.get("upload_id", "")
+        intake = self._intake(headers, receive)
+        if intake is not None and b"expect" not in headers:
+            intake.start()
+            if int(headers.get(b"content-length", _SMALL_BODY_BYTES + 1)) <= _SMALL_BODY_BYTES:
+                await intake.wait_for_end(_SMALL_BODY_SECONDS)
+        if method == "HEAD":
+            await self._drives.flush(upload_id, _FLUSH_SECONDS)
+        try:
+            response = await self._respond(scope, method, intake)
+            if response.status_code == 204 and _is_delete(method, headers):
+                self._drives.end_lost(upload_id)
+            await self._send(response, method, send)
+            if intake is not None:
+                await intake.drain(_DRAIN_BYTES, _DRAIN_SECONDS)
+        finally:
+            if intake is not None:
+                intake.close()
+
+    def _intake(self, headers: dict[bytes, bytes], receive: Receive) -> Intake | None:
+        """Where the body comes in; None when there is none.
+
+        A length that is no number is left for the view to refuse; nothing is read of it.
+        """
+        length = headers.get(b"content-length", b"")
+        if b"transfer-encoding" in headers:
+            return Intake(receive, None)
+        if length.isdigit() and int(length):
+            return Intake(receive, int(length))
+        return None
+
+    async def _respond(self, scope: Scope, method: str, intake: Intake | None) -> HttpResponseBase:
+        is_writing = intake is not None and method in {"PATCH", "POST", "PUT"}
+        run = self._in_writers if is_writing else self._in_short
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + BUSY_PATIENCE_SECONDS
+        chunks: list[bytes] = []
+        while True:
+            if intake is None:
+                body: Body = WholeBody()
+            elif intake.end is not None:
+                chunks += intake.take()
+                body = WholeBody(chunks, intake.end)
+            else:
+                body = DeferredBody()
+            response = await run(partial(self._run_view, scope, body))
+            is_busy = isinstance(getattr(response, "tusbridge_error", None), UploadBusy)
+            if not is_busy or loop.time() > deadline or self._drives.is_stopping:
+                break
+            # the wait for another holder costs no thread here
+            await asyncio.sleep(BUSY_POLL_SECONDS)
+        if isinstance(response, PendingResponse):
+            assert intake is not None, "only a body on its way is deferred"
+            return await self._drive(response.feeding, intake)
+        return response
+
+    def _run_view(self, scope: Scope, body: Body) -> HttpResponseBase:
+        """Django's synchronous handler, in a pool's thread."""
+        set_script_prefix(get_script_prefix(scope) or "/")
+        signals.request_started.send(sender=self.__class__, scope=scope)
+        try:
+            # bodies come another way than through Django's stream
+            request: Any = ASGIRequest(scope, io.BytesIO())
+        except UnicodeDecodeError:
+            signals.request_finished.send(sender=self.__class__)
+            return bad_request()
+        request.tusbridge_body = body
+        request.tusbridge_wait = 0.0
+        response: HttpResponseBase = self._handler.get_response(request)
+        if not response.streaming:
+            response.close()
+        return response
+
+    async def _drive(self, feeding: Feeding, intake: Intake) -> HttpResponseBase:
+        intake.start()
+        drive = Drive(feeding, intake, self._in_writers, get_options().READ_TIMEOUT)
+        self._drives.add(drive)
+        try:
+            return await drive.run()
+        except asyncio.CancelledError:
+            self._writers.submit(drive.abandon)
+            raise
+        finally:
+            self._drives.remove(drive)
+
+    async def _send(self, response: HttpResponseBase, method: str, send: Send) -> None:
+        headers = [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in response.items()
+        ]
+        headers += [
+            (b"set-cookie", cookie.output(header="").strip().encode("latin-1"))
+            for cookie in response.cookies.values()
+        ]
+        if getattr(response, "tusbridge_close", False) or self._drives.is_stopping:
+            headers.append((b"connection", b"close"))
+        await send(
+            {"type": "http.response.start", "status": response.status_code, "headers": headers}
+        )
+        if response.streaming:
+            await self._stream(response, send)
+        else:
+            content = b"" if method == "HEAD" else getattr(response, "content", b"")
+            await send({"type": "http.response.body", "body": content})
+
+    async def _stream(self, response: HttpResponseBase, send: Send) -> None:
+        pieces = iter(response)
+        try:
+            while not self._drives.is_stopping:
+                piece = await self._in_writers(lambda: next(pieces, None))
+                if piece is None:
+                    break
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            await self._in_writers(response.close)
+
+    async def _in_short(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._short, _tidily, work)
+
+    async def _in_writers(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._writers, _tidily, work)
+
+
+def _tidily(work: Callable[[], T]) -> T:
+    """Run in a pool's thread, and leave no connection behind that is not to last."""
+    try:
+        return work()
+    finally:
+        close_old_connections()
+
+
+def _is_delete(method: str, headers: dict[bytes, bytes]) -> bool:
+    return headers.get(b"x-http-method-override", method.encode()).strip().upper() == b"DELETE"
+
+
+def bad_request() -> HttpResponseBase:
+    """The answer to a request that Django cannot even take apart."""
+    return HttpResponse("invalid-request: not understood\n", status=400, content_type="text/plain")
