@@ -24,7 +24,7 @@ from django.http import HttpResponse, HttpResponseBase
 from django.urls import Resolver404, ResolverMatch, resolve, set_script_prefix
 
 from tusbridge.api.feeding import Feeding, PendingResponse
-from tusbridge.body import Body, DeferredBody, WholeBody
+from tusbridge.body import Body, BodyEnd, DeferredBody, WholeBody
 from tusbridge.conf import get_options
 from tusbridge.drive import Drive, Drives
 from tusbridge.errors import UploadBusy, UploadError
@@ -42,8 +42,11 @@ T = TypeVar("T")
 _SMALL_BODY_BYTES = 64 * 1024
 _SMALL_BODY_SECONDS = 0.25
 # How much of an unwanted body is still read, and for how long, so that the answer arrives.
-_DRAIN_BYTES = 8 * 1024 * 1024
-_DRAIN_SECONDS = 2.0
+_DRAIN_BYTES = 4 * 1024 * 1024
+_DRAIN_SECONDS = 0.5
+# Seconds between letting go of a body that has not ended, and the answer: granian closes such a
+# connection only if the answer comes last.
+_LET_GO_SECONDS = 0.02
 # Seconds for which a HEAD waits until a running append has committed what it has.
 _FLUSH_SECONDS = 0.25
 
@@ -169,12 +172,20 @@ class Front:
             response = await self._respond(scope, method, intake)
             if response.status_code == 204 and _is_delete(method, headers):
                 self._drives.end_lost(upload_id)
+            if intake is not None and intake.has_begun:
+                await self._let_go(intake)
             await self._send(response, method, send)
-            if intake is not None:
-                await intake.drain(_DRAIN_BYTES, _DRAIN_SECONDS)
         finally:
             if intake is not None:
                 intake.close()
+
+    async def _let_go(self, intake: Intake) -> None:
+        """Take what is left of an unwanted body, within bounds, so that the client gets to see the
+        answer: closing under a client that sends resets the connection (RFC 9112, 9.6)."""
+        await intake.drain(_DRAIN_BYTES, _DRAIN_SECONDS)
+        if intake.end not in {BodyEnd.WHOLE, BodyEnd.GONE}:
+            intake.close()
+            await asyncio.sleep(_LET_GO_SECONDS)
 
     def _intake(self, headers: dict[bytes, bytes], receive: Receive) -> Intake | None:
         """Where the body comes in; None when there is none.

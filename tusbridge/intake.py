@@ -38,6 +38,11 @@ class Intake:
         """Whether so much is there that a thread is worth waking."""
         return self.size >= BATCH_BYTES
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the client's bytes are being taken."""
+        return self._task is not None
+
     def start(self) -> None:
         """Begin to take the body; a client that waits for ``100 Continue`` gets it now."""
         if self._task is None:
@@ -76,11 +81,9 @@ class Intake:
             timer.cancel()
 
     async def drain(self, limit: int, seconds: float) -> None:
-        """Read on for a while after an early answer, so that the client gets to see it: closing
-        at once would reset the connection under it (RFC 9112, 9.6)."""
+        """Take and drop what comes, until the end, or so many bytes, or so long."""
         deadline = self._loop.time() + seconds
         while self.end is None and limit > 0 and self._loop.time() < deadline:
-            self.start()
             await self.wait_for_work(deadline)
             limit -= self.size
             self.take()
