@@ -36,7 +36,8 @@ class Body:
         self.end: BodyEnd | None = None
 
     def batches(self) -> Iterator[Sequence[bytes]]:
-        """The bytes in order, as lists of chunks; blocks while none are there."""
+        """The bytes in order, as lists of chunks; blocks while none are there. An empty list says
+        that nothing came for a while."""
         raise NotImplementedError
 
 
@@ -65,10 +66,21 @@ class StreamBody(Body):
 
     A read blocks until n bytes are there, so n follows the client's speed. A body that ends
     before ``length`` bytes is one whose client went away (RFC 9112, 8).
+
+    A read that raises TimeoutError ends the body, or with ``silence_seconds`` only after so long
+    without a byte: such a read must be one that can be tried again.
     """
 
-    def __init__(self, read: Callable[[int], bytes], length: int | None) -> None:
+    def __init__(
+        self,
+        read: Callable[[int], bytes],
+        length: int | None,
+        *,
+        silence_seconds: float | None = None,
+    ) -> None:
         super().__init__()
+        self._silence_seconds = silence_seconds
+        self._last_byte_at = time.monotonic()
         self._read = read
         self._left = length
         self._size = _FIRST_READ
@@ -76,6 +88,9 @@ class StreamBody(Body):
     def batches(self) -> Iterator[Sequence[bytes]]:
         while self._left != 0:
             chunk = self._read_some()
+            if chunk is None:
+                yield ()
+                continue
             if not chunk:
                 self.end = self.end or (BodyEnd.WHOLE if self._left is None else BodyEnd.GONE)
                 return
@@ -84,18 +99,23 @@ class StreamBody(Body):
             yield (chunk,)
         self.end = BodyEnd.WHOLE
 
-    def _read_some(self) -> bytes:
+    def _read_some(self) -> bytes | None:
+        """The next bytes; b"" at the end, None when nothing came for a while."""
         wanted = self._size if self._left is None else min(self._size, self._left)
         started = time.monotonic()
         try:
             chunk = self._read(wanted)
         except TimeoutError:
+            silent_for = time.monotonic() - self._last_byte_at
+            if self._silence_seconds is not None and silent_for < self._silence_seconds:
+                return None
             self.end = BodyEnd.TIMED_OUT
             return b""
         except Exception:  # noqa: BLE001 each server raises its own classes when a client breaks off
             self.end = BodyEnd.GONE
             return b""
-        self._adapt(time.monotonic() - started)
+        self._last_byte_at = time.monotonic()
+        self._adapt(self._last_byte_at - started)
         return chunk
 
     def _adapt(self, seconds: float) -> None:

@@ -138,7 +138,7 @@ def _site_command(kind: str, port: int, flags: tuple[str, ...]) -> list[str]:
     if kind == "gunicorn":
         return [
             *(sys.executable, "-m", "gunicorn", "-k", "gthread", "--threads", "64"),
-            *("--graceful-timeout", "5", "-b", f"127.0.0.1:{port}", *flags),
+            *("--graceful-timeout", "5", "--limit-request-line", "8190", "-b", f"127.0.0.1:{port}", *flags),
             "tests.site.wsgi:application",
         ]
     return [

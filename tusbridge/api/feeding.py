@@ -12,10 +12,11 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from tusbridge.api.frame import Fields, dress, error_response
+from tusbridge.api.wsgi_input import stream_of
 from tusbridge.appending import Appending
 from tusbridge.body import Body, BodyEnd, StreamBody, WholeBody
 from tusbridge.conf import get_options
-from tusbridge.errors import LengthRequired, UploadError
+from tusbridge.errors import UploadError
 from tusbridge.protocol import tus
 from tusbridge.rows import release_connections
 
@@ -90,7 +91,8 @@ def _feed_batches(body: Body, appending: Appending) -> None:
     if may_wait:
         release_connections()
     for chunks in body.batches():
-        appending.feed(chunks)
+        # nothing came for a while: what is there shall be known
+        appending.feed(chunks, commit=not chunks)
         if may_wait:
             release_connections()
 
@@ -109,14 +111,4 @@ def body_of(request: HttpRequest) -> Body:
     environ: dict[str, Any] | None = getattr(request, "environ", None)
     if environ is None:
         return StreamBody(request.read, length)
-    if length is None and not environ.get("wsgi.input_terminated"):
-        raise LengthRequired
-    _set_read_timeout(environ)
-    return StreamBody(environ["wsgi.input"].read, length)
-
-
-def _set_read_timeout(environ: dict[str, Any]) -> None:
-    """A blocking read has no end of its own; gunicorn hands its socket over, others do not."""
-    socket = environ.get("gunicorn.socket")
-    if socket is not None:
-        socket.settimeout(get_options().READ_TIMEOUT)
+    return stream_of(environ, length, get_options().READ_TIMEOUT)

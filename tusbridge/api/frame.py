@@ -134,8 +134,11 @@ def dress(request: HttpRequest, response: HttpResponseBase, options: Options) ->
     """The fields that every answer carries."""
     response["Tus-Resumable"] = tus.VERSION
     response["X-Content-Type-Options"] = "nosniff"
-    if request.method == "HEAD":
+    if request.method == "HEAD" and isinstance(response, HttpResponse):
         response["Cache-Control"] = "no-store"
+        response.content = b""
+        # of a resource whose GET is another thing, a length would tell nothing
+        del response["Content-Length"]
     add_cors_fields(request, response, options.CORS_ORIGINS)
     return response
 
