@@ -34,6 +34,8 @@ logger = logging.getLogger("tusbridge")
 # may cost, and what the sync at the end may have to wait for.
 COMMIT_SECONDS = 1.0
 COMMIT_BYTES = 64 * 1024 * 1024
+# Seconds that a lease lasts at least: long enough to go on at once.
+_LEAST_TTL_SECONDS = 0.25
 # Seconds for which completing may take the lease: a copy between file systems has no progress.
 COMPLETING_TTL_SECONDS = 60.0
 
@@ -60,7 +62,7 @@ class Appending:
         self._end = plan.offset + plan.limit
         self._committed = plan.offset
         self._clock = clock
-        self._committed_at = clock()
+        self._committed_at = self._fed_at = clock()
         self._is_open = True
         self._writer = service.store_of(upload).writer(
             Blob(key=upload.upload_id, state=upload.store_state),
@@ -83,6 +85,7 @@ class Appending:
             if self._writer.offset + sum(map(len, chunks)) > self._end:
                 raise TooLarge(self._end, "the upload")
             if chunks:
+                self._fed_at = self._clock()
                 self._writer.write(chunks)
             if self.uncommitted and (commit or self._is_due()):
                 self._commit()
@@ -139,7 +142,7 @@ class Appending:
             token=self.token,
             old=self._committed,
             new=self._writer.offset,
-            ttl=COMPLETING_TTL_SECONDS if completes else self._service.options.LEASE_TTL,
+            ttl=COMPLETING_TTL_SECONDS if completes else self._ttl(),
             values=values,
             release=last and not completes,
         ):
@@ -149,6 +152,12 @@ class Appending:
         self.upload.offset = self._committed
         for name, value in values.items():
             setattr(self.upload, name, value)
+
+    def _ttl(self) -> float:
+        """How long the lease shall last: counted from the last bytes, for a commit that comes
+        because none came since is no sign of life."""
+        silent_for = self._clock() - self._fed_at
+        return max(self._service.options.LEASE_TTL - silent_for, _LEAST_TTL_SECONDS)
 
     def _giving_up_on_errors(self) -> "_GivingUp":
         return _GivingUp(self)

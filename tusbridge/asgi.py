@@ -12,7 +12,7 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 class TusbridgeASGI:
     """An ASGI application around a site's own: takes the requests that are tusbridge's.
 
-    :param app: the site's ASGI application, for all else; ``get_asgi_application()`` sets Django up.
+    :param app: the site's ASGI application, for all else; making it sets Django up.
     :param threads: threads for short requests, and as many again for those that write.
     :param sweep_seconds: pause between two sweeps; None leaves sweeping to somebody else.
     """

@@ -108,7 +108,8 @@ def running(
         migrate = [sys.executable, "-m", "django", "migrate", "-v0"]
         subprocess.run(migrate, env=environ, cwd=ROOT, check=True, timeout=60)
         command = _site_command(kind, port, flags)
-    server = Server(kind, f"http://127.0.0.1:{port}/files/", place, None, command, environ)  # type: ignore[arg-type]
+    url = f"http://127.0.0.1:{port}/files/"
+    server = Server(kind, url, place, None, command, environ)  # type: ignore[arg-type]
     server.start()
     try:
         yield server
@@ -138,7 +139,15 @@ def _site_command(kind: str, port: int, flags: tuple[str, ...]) -> list[str]:
     if kind == "gunicorn":
         return [
             *(sys.executable, "-m", "gunicorn", "-k", "gthread", "--threads", "64"),
-            *("--graceful-timeout", "5", "--limit-request-line", "8190", "-b", f"127.0.0.1:{port}", *flags),
+            *(
+                "--graceful-timeout",
+                "5",
+                "--limit-request-line",
+                "8190",
+                "-b",
+                f"127.0.0.1:{port}",
+                *flags,
+            ),
             "tests.site.wsgi:application",
         ]
     return [

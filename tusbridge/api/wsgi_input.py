@@ -48,7 +48,7 @@ def _reader_of_what_came(stream: Any) -> Callable[[int], bytes] | None:
     of the socket. Whatever we take is taken off that length, so that gunicorn knows where the
     next request begins.
     """
-    reader = getattr(stream, "reader", None)
+    reader: Any = getattr(stream, "reader", None)
     unreader = getattr(reader, "unreader", None)
     if not isinstance(getattr(reader, "length", None), int) or unreader is None:
         return None
