@@ -1,4 +1,6 @@
-"""`python -m conformance URL`: exit status 0 when no MUST, SHOULD or D check fails, 1 when one does, 2 on wrong use."""
+"""`python -m conformance URL`: exit status 0 when no MUST, SHOULD or D check fails, 1 when one
+does, 2 on wrong use.
+"""
 
 from __future__ import annotations
 
@@ -28,19 +30,41 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m conformance", description="Checks a tus 1.0.0 server from outside.")
+    parser = argparse.ArgumentParser(
+        "python -m conformance", description="Checks a tus 1.0.0 server from outside."
+    )
     parser.add_argument("url", help="the creation endpoint, such as http://127.0.0.1:8000/files/")
-    parser.add_argument("--only", action="append", metavar="ID", help="checks whose id begins so, such as row-027")
-    parser.add_argument("--header", action="append", type=_header, default=[], metavar="'NAME: VALUE'")
-    parser.add_argument("--other-header", action="append", type=_header, metavar="HEADER", help="a second user's")
+    parser.add_argument(
+        "--only", action="append", metavar="ID", help="checks whose id begins so, such as row-027"
+    )
+    parser.add_argument(
+        "--header", action="append", type=_header, default=[], metavar="'NAME: VALUE'"
+    )
+    parser.add_argument(
+        "--other-header", action="append", type=_header, metavar="HEADER", help="a second user's"
+    )
     parser.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS")
     parser.add_argument("--cors-origin", metavar="ORIGIN", help="an origin the server allows")
-    parser.add_argument("--expire-seconds", type=float, metavar="N", help="life of an unfinished upload, if 10 or less")
     parser.add_argument(
-        "--read-timeout", type=float, metavar="N", help="its patience with a silent body, if 15 or less"
+        "--expire-seconds",
+        type=float,
+        metavar="N",
+        help="life of an unfinished upload, if 10 or less",
     )
-    parser.add_argument("--trailers", action=argparse.BooleanOptionalAction, help="the HTTP server hands trailers over")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="checks that run at a time")
+    parser.add_argument(
+        "--read-timeout",
+        type=float,
+        metavar="N",
+        help="its patience with a silent body, if 15 or less",
+    )
+    parser.add_argument(
+        "--trailers",
+        action=argparse.BooleanOptionalAction,
+        help="the HTTP server hands trailers over",
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="checks that run at a time"
+    )
     return parser
 
 

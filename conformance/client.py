@@ -1,4 +1,4 @@
-"""A tus client that a check drives: it sends what it is told, right or wrong, and judges what no answer may break."""
+"""A tus client that sends what it is told, right or wrong, and judges what no answer may break."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Change = Mapping[str, str | None]
 
 def sample(count: int, seed: int = 1) -> bytes:
     """`count` bytes, the same ones for the same seed."""
-    return random.Random(seed).randbytes(count)  # noqa: S311 - test data, no secret
+    return random.Random(seed).randbytes(count)
 
 
 class Client:
     """One check's connections to the target, and the violations seen on the way.
 
-    A request carries `Tus-Resumable: 1.0.0` and the target's headers; a check changes fields by name, None takes
-    one out.
+    A request carries `Tus-Resumable: 1.0.0` and the target's headers; a check changes fields by
+    name, None takes one out.
     """
 
     def __init__(self, target: Target) -> None:
@@ -43,49 +43,80 @@ class Client:
     def __enter__(self) -> Client:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         for connection in self._connections:
             connection.close()
 
     def start(
-        self, method: str, url: str, change: Change | None = None, *, length: int | None = None, other: bool = False
+        self,
+        method: str,
+        url: str,
+        change: Change | None = None,
+        *,
+        length: int | None = None,
+        other: bool = False,
     ) -> Connection:
-        """Opens a connection and sends the head. `length` is the Content-Length; None sends none."""
+        """Opens a connection and sends the head; `length` is Content-Length, None sends none."""
         connection = Connection(url, self.target.timeout_seconds)
         self._connections.append(connection)
-        connection.send_head(method, _request_target(url), self._lines(url, change or {}, length, other))
+        connection.send_head(
+            method, _request_target(url), self._lines(url, change or {}, length, other)
+        )
         return connection
 
     def send(
-        self, method: str, url: str, change: Change | None = None, body: bytes | None = None, *, other: bool = False
+        self,
+        method: str,
+        url: str,
+        change: Change | None = None,
+        body: bytes | None = None,
+        *,
+        other: bool = False,
     ) -> Response:
-        """One whole request on a connection of its own; without a body only POST, PATCH and PUT say Content-Length."""
+        """One whole request on a connection of its own; without a body only POST, PATCH and PUT say
+        Content-Length.
+        """
         carries_body = body is not None or method in ("POST", "PATCH", "PUT")
-        connection = self.start(method, url, change, length=len(body or b"") if carries_body else None, other=other)
+        connection = self.start(
+            method, url, change, length=len(body or b"") if carries_body else None, other=other
+        )
         connection.send_body(body or b"")
         response = self.read(connection)
         connection.close()
         return response
 
-    def send_chunked(self, method: str, url: str, change: Change, pieces: tuple[bytes, ...]) -> Response:
+    def send_chunked(
+        self, method: str, url: str, change: Change, pieces: tuple[bytes, ...]
+    ) -> Response:
         connection = self.start(method, url, {**change, "Transfer-Encoding": "chunked"})
         for piece in pieces:
             connection.send_chunk(piece)
         connection.end_chunks()
         return self.read(connection)
 
-    def read(self, connection: Connection, timeout_seconds: float | None = None, *, final: bool = True) -> Response:
+    def read(
+        self, connection: Connection, timeout_seconds: float | None = None, *, final: bool = True
+    ) -> Response:
         response = connection.read_response(timeout_seconds, final=final)
         if response.status >= 200:
             self._judge(response)
         return response
 
     def options(self, url: str | None = None, change: Change | None = None) -> Response:
-        return self.send("OPTIONS", url or self.target.url, {"Tus-Resumable": None, **(change or {})})
+        return self.send(
+            "OPTIONS", url or self.target.url, {"Tus-Resumable": None, **(change or {})}
+        )
 
     def post(self, change: Change | None = None, body: bytes | None = None) -> Response:
         """A creation request; metadata as most clients send it unless changed."""
-        return self.send("POST", self.target.url, {"Upload-Metadata": METADATA, **(change or {})}, body)
+        return self.send(
+            "POST", self.target.url, {"Upload-Metadata": METADATA, **(change or {})}, body
+        )
 
     def create(self, length: int = 10, change: Change | None = None) -> str:
         """A new upload's URL."""
@@ -129,8 +160,10 @@ class Client:
         connection.send_body(sent)
         return connection
 
-    def wait_offset(self, url: str, low: int, high: int, *, within_seconds: float, each_seconds: float) -> int:
-        """HEAD until the offset is in low..high; fails when that takes too long, or one HEAD does."""
+    def wait_offset(
+        self, url: str, low: int, high: int, *, within_seconds: float, each_seconds: float
+    ) -> int:
+        """HEAD until the offset is in low..high; fails when that, or one HEAD, takes too long."""
         deadline = time.monotonic() + within_seconds
         while True:
             begun = time.monotonic()
@@ -142,7 +175,9 @@ class Client:
             offset = expect_number(response, "Upload-Offset")
             if low <= offset <= high:
                 return offset
-            waited = f"expected Upload-Offset in {low}..{high} within {within_seconds} s, got {offset}"
+            waited = (
+                f"expected Upload-Offset in {low}..{high} within {within_seconds} s, got {offset}"
+            )
             expect(time.monotonic() < deadline, waited, response)
             time.sleep(0.05)
 
@@ -150,7 +185,9 @@ class Client:
         return self.send("DELETE", url)
 
     def expect_content(self, url: str, content: bytes) -> None:
-        """Compares a complete upload's bytes where the server hands them out; where it does not, says nothing."""
+        """Compares a complete upload's bytes where the server hands them out; where it does not,
+        says nothing.
+        """
         try:
             response = self.send("GET", url)
         except WireError:
@@ -178,16 +215,22 @@ class Client:
         parent, _, name = self.create().rpartition("/")
         return f"{parent}/{re.sub('[0-9a-f]', lambda _: secrets.choice('0123456789abcdef'), name)}"
 
-    def _lines(self, url: str, change: Change, length: int | None, other: bool) -> list[tuple[str, str]]:
+    def _lines(
+        self, url: str, change: Change, length: int | None, other: bool
+    ) -> list[tuple[str, str]]:
         own = (self.target.other_headers or ()) if other else self.target.headers
-        named: dict[str, str | None] = {"Host": urlsplit(url).netloc, **dict(own), "Tus-Resumable": "1.0.0"}
+        named: dict[str, str | None] = {
+            "Host": urlsplit(url).netloc,
+            **dict(own),
+            "Tus-Resumable": "1.0.0",
+        }
         if length is not None:
             named["Content-Length"] = str(length)
         named.update(change)
         return [(name, value) for name, value in named.items() if value is not None]
 
     def _judge(self, response: Response) -> None:
-        """What holds for every answer: tus 1.0.0, Tus-Resumable; no field twice; no server error."""
+        """Tus-Resumable (tus 1.0.0), no field twice, no server error: in every answer."""
         self.violations += [f"{text}\n{show(response)}" for text in _violations(response)]
 
 
@@ -211,7 +254,11 @@ def _violations(response: Response) -> list[str]:
     fields = response.fields
     if _is_tus(response.request) and fields.all("Tus-Resumable") != ["1.0.0"]:
         found.append("expected Tus-Resumable: 1.0.0 in every tus answer but to OPTIONS (row 1)")
-    names = [name.lower() for name, _ in fields.lines if name.lower().startswith(("tus-", "upload-", "location"))]
+    names = [
+        name.lower()
+        for name, _ in fields.lines
+        if name.lower().startswith(("tus-", "upload-", "location"))
+    ]
     twice = sorted({name for name in names if names.count(name) > 1})
     found += [f"expected each field once, {name} came twice" for name in twice]
     if response.status >= 500 and response.status not in ALLOWED_5XX:
@@ -220,7 +267,9 @@ def _violations(response: Response) -> list[str]:
 
 
 def _is_tus(request: str) -> bool:
-    """tus 1.0.0 excepts OPTIONS and knows no GET, so a download is bound only when it says it is another method."""
+    """tus 1.0.0 excepts OPTIONS and knows no GET, so a download is bound only when it says it is
+    another method.
+    """
     overridden = "\nX-HTTP-Method-Override: " in request
     return not request.startswith("OPTIONS ") and (overridden or not request.startswith("GET "))
 
@@ -232,5 +281,7 @@ def _request_target(url: str) -> str:
 
 def _difference(got: bytes, wanted: bytes) -> str:
     pairs = enumerate(zip(got, wanted, strict=False))
-    at = next((index for index, (ours, theirs) in pairs if ours != theirs), min(len(got), len(wanted)))
+    at = next(
+        (index for index, (ours, theirs) in pairs if ours != theirs), min(len(got), len(wanted))
+    )
     return f"expected {len(wanted)} given bytes, got {len(got)}; they differ from byte {at} on"

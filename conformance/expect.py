@@ -11,7 +11,9 @@ from conformance.wire import Response
 _NUMBER = re.compile(r"0|[1-9][0-9]*", re.ASCII)
 # RFC 9110, 5.6.7: the one form a sender may use.
 _IMF_FIXDATE = "%a, %d %b %Y %H:%M:%S GMT"
-_IMF_FIXDATE_SHAPE = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", re.ASCII)
+_IMF_FIXDATE_SHAPE = re.compile(
+    r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", re.ASCII
+)
 
 
 def show(response: Response) -> str:
@@ -46,7 +48,11 @@ def expect_absent(response: Response, *names: str) -> None:
 
 def expect_number(response: Response, name: str) -> int:
     value = expect_present(response, name)
-    expect(_NUMBER.fullmatch(value) is not None, f"expected {name} to be a number, got {value!r}", response)
+    expect(
+        _NUMBER.fullmatch(value) is not None,
+        f"expected {name} to be a number, got {value!r}",
+        response,
+    )
     return int(value)
 
 
@@ -57,13 +63,25 @@ def expect_offset(response: Response, offset: int) -> None:
 def expect_date(response: Response, name: str) -> datetime:
     """The field as a time; RFC 9110, 5.6.7, IMF-fixdate."""
     value = expect_present(response, name)
-    expect(_IMF_FIXDATE_SHAPE.fullmatch(value) is not None, f"expected {name} as IMF-fixdate, got {value!r}", response)
+    expect(
+        _IMF_FIXDATE_SHAPE.fullmatch(value) is not None,
+        f"expected {name} as IMF-fixdate, got {value!r}",
+        response,
+    )
     moment = datetime.strptime(value, _IMF_FIXDATE).replace(tzinfo=UTC)
-    expect(moment.strftime(_IMF_FIXDATE) == value, f"{name}: {value!r} names the wrong day of the week", response)
+    expect(
+        moment.strftime(_IMF_FIXDATE) == value,
+        f"{name}: {value!r} names the wrong day of the week",
+        response,
+    )
     return moment
 
 
 def expect_unsupported_version(response: Response) -> None:
     """tus 1.0.0, Tus-Resumable: 412, and Tus-Version says what would be understood."""
     expect_status(response, 412)
-    expect("1.0.0" in response.fields.tokens("Tus-Version"), "expected Tus-Version with 1.0.0 in the 412", response)
+    expect(
+        "1.0.0" in response.fields.tokens("Tus-Version"),
+        "expected Tus-Version with 1.0.0 in the 412",
+        response,
+    )

@@ -1,4 +1,6 @@
-"""The checks, and how one is declared. A new module in `checks/` that uses `@check` is all it takes to add some."""
+"""The checks, and how one is declared. A new module in `checks/` that uses `@check` is all it takes
+to add some.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,16 @@ from conformance.client import Client, fail_on
 from conformance.target import CheckFailed, NotAnnounced, NotTestable, Target
 from conformance.wire import WireError
 
-__all__ = ["Check", "CheckFailed", "Level", "NotAnnounced", "NotTestable", "Target", "check", "registered"]
+__all__ = [
+    "Check",
+    "CheckFailed",
+    "Level",
+    "NotAnnounced",
+    "NotTestable",
+    "Target",
+    "check",
+    "registered",
+]
 
 # D: the protocol is silent, and the project decided.
 Level = Literal["MUST", "SHOULD", "MAY", "D"]
@@ -18,7 +29,9 @@ Level = Literal["MUST", "SHOULD", "MAY", "D"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One rule's check. `run` returns when it holds, else raises `CheckFailed`, `NotAnnounced` or `NotTestable`."""
+    """One rule's check. `run` returns when it holds, else raises `CheckFailed`, `NotAnnounced` or
+    `NotTestable`.
+    """
 
     id: str
     row: int
@@ -35,7 +48,9 @@ _checks: dict[str, Check] = {}
 def check(
     check_id: str, *, row: int, level: Level, section: str, extension: str | None = None, title: str
 ) -> Callable[[Callable[[Client], None]], Check]:
-    """Registers a function of a `Client` as a check. `section` is that of tus 1.0.0; `extension` must be announced."""
+    """Registers a function of a `Client` as a check. `section` is that of tus 1.0.0; `extension`
+    must be announced.
+    """
     if check_id in _checks or not check_id.startswith(f"row-{row:03d}-"):
         raise ValueError(f"check id {check_id!r} is taken or does not name row {row}")
 
@@ -43,7 +58,15 @@ def check(
         def run(target: Target) -> None:
             _run(body, extension, target)
 
-        made = Check(id=check_id, row=row, level=level, section=section, extension=extension, title=title, run=run)
+        made = Check(
+            id=check_id,
+            row=row,
+            level=level,
+            section=section,
+            extension=extension,
+            title=title,
+            run=run,
+        )
         _checks[check_id] = made
         return made
 

@@ -12,7 +12,7 @@ from conformance.registry import Check, CheckFailed, NotAnnounced, NotTestable, 
 
 
 class Outcome(StrEnum):
-    PASS = "PASS"  # noqa: S105 - an outcome, no password
+    PASS = "PASS"
     FAIL = "FAIL"
     NOT_ANNOUNCED = "not announced"
     NOT_TESTABLE = "not testable"
@@ -20,7 +20,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """How one check ended. `detail` is the reason, for a failure with the request and the answer."""
+    """How one check ended. `detail` is the reason, for a failure with the exchange."""
 
     check: Check
     outcome: Outcome
@@ -58,7 +58,9 @@ def run_check(made: Check, target: Target) -> Result:
 
 
 def iterate(target: Target, only: Sequence[str] | None = None, jobs: int = 1) -> Iterator[Result]:
-    """Results in row order, each as soon as it and those before it are there. `jobs` checks run at a time."""
+    """Results in row order, each as soon as it and those before it are there. `jobs` checks run at
+    a time.
+    """
     chosen = select(only)
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         yield from pool.map(lambda made: run_check(made, target), chosen)

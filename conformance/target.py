@@ -9,13 +9,14 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A server under test. Facts that cannot be seen from outside are None unless the caller knows them.
+    """A server under test. Facts that cannot be seen from outside are None unless the caller knows
+    them.
 
-    url: the creation endpoint, such as `http://127.0.0.1:8000/files/`.
-    headers: sent with every request (a login, say); other_headers: the same for a second user.
-    read_timeout_seconds: after which the server gives up a silent body (at most 15 to be checked).
-    expire_seconds: life of an unfinished upload (at most 10 to be checked).
-    cors_origin: an origin that the server allows. trailers: whether the HTTP server hands trailers over.
+    url: the creation endpoint, such as `http://127.0.0.1:8000/files/`. headers: sent with every
+    request (a login, say); other_headers: the same for a second user. read_timeout_seconds: after
+    which the server gives up a silent body (at most 15 to be checked). expire_seconds: life of an
+    unfinished upload (at most 10 to be checked). cors_origin: an origin that the server allows.
+    trailers: whether the HTTP server hands trailers over.
     """
 
     url: str
@@ -28,7 +29,7 @@ class Target:
     trailers: bool | None = None
 
 
-class CheckFailed(AssertionError):  # noqa: N818 - it names the fact
+class CheckFailed(AssertionError):
     """The rule is not kept. `exchange` is the request sent and the answer got."""
 
     def __init__(self, message: str, exchange: str = "") -> None:
@@ -37,7 +38,7 @@ class CheckFailed(AssertionError):  # noqa: N818 - it names the fact
         self.exchange = exchange
 
 
-class NotAnnounced(Exception):  # noqa: N818 - an outcome, no error
+class NotAnnounced(Exception):
     """The server does not name the extension in Tus-Extension, so its rules do not bind it."""
 
     def __init__(self, extension: str) -> None:
@@ -45,7 +46,7 @@ class NotAnnounced(Exception):  # noqa: N818 - an outcome, no error
         self.extension = extension
 
 
-class NotTestable(Exception):  # noqa: N818 - an outcome, no error
+class NotTestable(Exception):
     """The rule cannot be seen from outside with the facts given."""
 
     def __init__(self, reason: str) -> None:

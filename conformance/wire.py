@@ -1,7 +1,8 @@
 """HTTP/1.1 over a raw socket, one exchange at a time.
 
-A check must be able to stop in mid-body, to break a connection in each of the ways a network does, and to see a
-field that was sent twice, so no HTTP library stands between. Nothing here knows tus. Every read has a deadline.
+A check must be able to stop in mid-body, to break a connection in each of the ways a network does,
+and to see a field that was sent twice, so no HTTP library stands between. Nothing here knows tus.
+Every read has a deadline.
 """
 
 from __future__ import annotations
@@ -31,20 +32,20 @@ class WireError(Exception):
     """No whole answer came."""
 
 
-class ConnectionLost(WireError):  # noqa: N818 - it names the fact
+class ConnectionLost(WireError):
     """The peer closed or reset the connection, or refused it."""
 
 
-class TimedOut(WireError):  # noqa: N818 - it names the fact
+class TimedOut(WireError):
     """The deadline passed."""
 
 
-class Malformed(WireError):  # noqa: N818 - it names the fact
+class Malformed(WireError):
     """The answer is not HTTP/1.1."""
 
 
 class Fields:
-    """Header fields in the order sent: names compare case-insensitively, repeated lines are kept."""
+    """Header fields in the order sent: names in any case, repeated lines kept."""
 
     def __init__(self, lines: FieldLines = ()) -> None:
         self.lines = tuple(lines)
@@ -66,7 +67,7 @@ class Fields:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """One answer, with the request it answers as text. `interim` holds the 1xx statuses that came before it."""
+    """One answer, with its request as text. `interim` holds the 1xx statuses before it."""
 
     status: int
     reason: str
@@ -76,14 +77,21 @@ class Response:
     request: str
 
     def __str__(self) -> str:
-        head = [f"{self.status} {self.reason}", *(f"{name}: {value}" for name, value in self.fields.lines)]
+        head = [
+            f"{self.status} {self.reason}",
+            *(f"{name}: {value}" for name, value in self.fields.lines),
+        ]
         before = [f"(first: {', '.join(map(str, self.interim))})"] if self.interim else []
         text = self.body[:300].decode("latin-1").encode("unicode_escape").decode("ascii")
-        return "\n".join([*before, *head, *([f"({len(self.body)} body bytes) {text}"] if self.body else [])])
+        return "\n".join(
+            [*before, *head, *([f"({len(self.body)} body bytes) {text}"] if self.body else [])]
+        )
 
 
 class Connection:
-    """One TCP or TLS connection. Sending gives False once the peer is gone; reading raises a `WireError`."""
+    """One TCP or TLS connection. Sending gives False once the peer is gone; reading raises a
+    `WireError`.
+    """
 
     def __init__(self, url: str, timeout_seconds: float) -> None:
         parts = urlsplit(url)
@@ -97,15 +105,27 @@ class Connection:
         try:
             plain = socket.create_connection((host, port), timeout_seconds)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._socket = ssl.create_default_context().wrap_socket(plain, server_hostname=host) if secure else plain
+            self._socket = (
+                ssl.create_default_context().wrap_socket(plain, server_hostname=host)
+                if secure
+                else plain
+            )
         except OSError as error:
             raise ConnectionLost(f"cannot connect to {host}:{port}: {error}") from error
 
     def send_head(self, method: str, path: str, lines: FieldLines) -> bool:
         self._method, self._sent_bytes = method, 0
         start = f"{method} {path if len(path) < 300 else path[:300] + '...'} HTTP/1.1"
-        self._head = "\n".join([start, *(f"{name}: {_shown(name, value)}" for name, value in lines)])
-        head = "".join([f"{method} {path} HTTP/1.1\r\n", *(f"{name}: {value}\r\n" for name, value in lines), "\r\n"])
+        self._head = "\n".join(
+            [start, *(f"{name}: {_shown(name, value)}" for name, value in lines)]
+        )
+        head = "".join(
+            [
+                f"{method} {path} HTTP/1.1\r\n",
+                *(f"{name}: {value}\r\n" for name, value in lines),
+                "\r\n",
+            ]
+        )
         return self._send(head.encode())
 
     def send(self, data: bytes) -> bool:
@@ -113,7 +133,7 @@ class Connection:
         return self._send(data)
 
     def send_body(self, body: bytes) -> bool:
-        """Sends in pieces and stops, giving False, when the peer answers or leaves before the end."""
+        """Sends in pieces; stops, giving False, when the peer answers or leaves before the end."""
         for start in range(0, len(body), PIECE_BYTES):
             if self.readable(0) or not self.send(body[start : start + PIECE_BYTES]):
                 return False
@@ -131,12 +151,16 @@ class Connection:
         """True when an answer, or the end of the connection, is there to be read."""
         return bool(self._buffer) or bool(select.select([self._socket], [], [], wait_seconds)[0])
 
-    def read_response(self, timeout_seconds: float | None = None, *, final: bool = True) -> Response:
+    def read_response(
+        self, timeout_seconds: float | None = None, *, final: bool = True
+    ) -> Response:
         """The next answer within the time; with `final` false a 1xx is an answer too.
 
         Raises `ConnectionLost`, `TimedOut` or `Malformed`.
         """
-        deadline = time.monotonic() + (self.timeout_seconds if timeout_seconds is None else timeout_seconds)
+        deadline = time.monotonic() + (
+            self.timeout_seconds if timeout_seconds is None else timeout_seconds
+        )
         interim: list[int] = []
         while True:
             status, reason, fields = self._read_head(deadline)
@@ -145,11 +169,16 @@ class Connection:
             interim.append(status)
         body = self._read_body(status, fields, deadline)
         return Response(
-            status=status, reason=reason, fields=fields, body=body, interim=tuple(interim), request=self.request_text
+            status=status,
+            reason=reason,
+            fields=fields,
+            body=body,
+            interim=tuple(interim),
+            request=self.request_text,
         )
 
     def wait_closed(self, timeout_seconds: float) -> bool:
-        """True when the peer ends the connection within the time; what it still sends is dropped."""
+        """True when the peer ends the connection in time; what it still sends is dropped."""
         deadline = time.monotonic() + timeout_seconds
         try:
             while True:
@@ -170,21 +199,29 @@ class Connection:
         self._socket.close()
 
     def reset(self) -> None:
-        """Sends RST. Waits first until the peer's kernel has every byte, for a reset drops what has not left."""
+        """Sends RST. Waits first until the peer's kernel has every byte, for a reset drops what has
+        not left.
+        """
         self._wait_drained()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._socket.close()
 
     @property
     def request_text(self) -> str:
-        return f"{self._head}\n({self._sent_bytes} body bytes sent)" if self._sent_bytes else self._head
+        return (
+            f"{self._head}\n({self._sent_bytes} body bytes sent)"
+            if self._sent_bytes
+            else self._head
+        )
 
     def _wait_drained(self) -> None:
         if sys.platform != "linux":
             time.sleep(0.2)
             return
         deadline = time.monotonic() + self.timeout_seconds
-        while struct.unpack("i", fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, b"\0" * 4))[0]:
+        while struct.unpack("i", fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, b"\0" * 4))[
+            0
+        ]:
             if time.monotonic() > deadline:
                 raise TimedOut(f"the server stopped taking bytes\n{self.request_text}")
             time.sleep(0.005)
@@ -209,9 +246,13 @@ class Connection:
         except TimeoutError as error:
             raise TimedOut(f"no (whole) answer in time\n{self.request_text}") from error
         except OSError as error:
-            raise ConnectionLost(f"connection broken before the answer: {error}\n{self.request_text}") from error
+            raise ConnectionLost(
+                f"connection broken before the answer: {error}\n{self.request_text}"
+            ) from error
         if not data:
-            raise ConnectionLost(f"connection closed before the (whole) answer\n{self.request_text}")
+            raise ConnectionLost(
+                f"connection closed before the (whole) answer\n{self.request_text}"
+            )
         self._buffer += data
 
     def _take(self, count: int, deadline: float) -> bytes:
@@ -274,7 +315,13 @@ class Connection:
 
 
 def _shown(name: str, value: str) -> str:
-    return "***" if name.lower() in SECRET_FIELDS else value if len(value) < 300 else f"{value[:300]}..."
+    return (
+        "***"
+        if name.lower() in SECRET_FIELDS
+        else value
+        if len(value) < 300
+        else f"{value[:300]}..."
+    )
 
 
 def _split_lines(lines: Iterable[str]) -> Iterable[tuple[str, str]]:

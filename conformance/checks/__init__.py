@@ -1,4 +1,6 @@
-"""One module per section of the table of rules; `ALL` has the checks of every module here, in row order."""
+"""One module per section of the table of rules; `ALL` has the checks of every module here, in row
+order.
+"""
 
 from __future__ import annotations
 

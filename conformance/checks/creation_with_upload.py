@@ -224,7 +224,9 @@ def deferred_length_with_bytes(client: Client) -> None:
     title="creations that break off in their body leave the server at work",
 )
 def break_in_a_creation(client: Client) -> None:
-    """All that can be seen: the client has no URL, and hooks and expiry need tests on the server's side."""
+    """All that can be seen: the client has no URL, and hooks and expiry need tests on the server's
+    side.
+    """
     change = {**_with_bytes(1000), "Upload-Metadata": METADATA}
     for breaks in (Connection.finish_sending, Connection.reset, Connection.close):
         connection = client.start("POST", client.target.url, change, length=1000)

@@ -1,4 +1,6 @@
-"""Rows 126 to 130: what tus leaves open and clients want: downloads, browsers on other origins, 405."""
+"""Rows 126 to 130: what tus leaves open and clients want: downloads, browsers on other origins,
+405.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,30 @@ from conformance.registry import NotTestable, check
 from conformance.wire import Response
 
 _REQUEST_FIELDS = (
-    "Tus-Resumable", "Upload-Length", "Upload-Offset", "Upload-Metadata", "Upload-Defer-Length", "Upload-Concat",
-    "Upload-Checksum", "Content-Type", "X-HTTP-Method-Override", "X-Request-ID",
-)  # fmt: skip
+    "Tus-Resumable",
+    "Upload-Length",
+    "Upload-Offset",
+    "Upload-Metadata",
+    "Upload-Defer-Length",
+    "Upload-Concat",
+    "Upload-Checksum",
+    "Content-Type",
+    "X-HTTP-Method-Override",
+    "X-Request-ID",
+)
 _ANSWER_FIELDS = (
-    "Location", "Tus-Resumable", "Tus-Version", "Tus-Extension", "Tus-Max-Size", "Upload-Offset", "Upload-Length",
-    "Upload-Metadata", "Upload-Defer-Length", "Upload-Concat", "Upload-Expires",
-)  # fmt: skip
+    "Location",
+    "Tus-Resumable",
+    "Tus-Version",
+    "Tus-Extension",
+    "Tus-Max-Size",
+    "Upload-Offset",
+    "Upload-Length",
+    "Upload-Metadata",
+    "Upload-Defer-Length",
+    "Upload-Concat",
+    "Upload-Expires",
+)
 
 
 @check(
@@ -42,9 +61,19 @@ def download(client: Client) -> None:
     title="what a browser would run is downloaded as an attachment",
 )
 def download_of_an_active_type(client: Client) -> None:
-    for kind in ("text/html", "image/svg+xml", "application/xhtml+xml", "Text/HTML; charset=utf-8", "text/xml"):
+    for kind in (
+        "text/html",
+        "image/svg+xml",
+        "application/xhtml+xml",
+        "Text/HTML; charset=utf-8",
+        "text/xml",
+    ):
         disposition = _disposition(client, "page.html", kind)
-        expect(disposition[0].lower().startswith("attachment"), f"expected an attachment for {kind}", disposition[1])
+        expect(
+            disposition[0].lower().startswith("attachment"),
+            f"expected an attachment for {kind}",
+            disposition[1],
+        )
 
 
 @check(
@@ -58,8 +87,14 @@ def download_of_an_odd_name(client: Client) -> None:
     """RFC 6266, 4.1 and appendix D: quotes are escaped, other letters only in filename*."""
     for name in ('a"; filename="b.exe', "\u00e4\u6587.txt", "a\r\nb: c", "a\\", ""):
         value, response = _disposition(client, name, "text/plain")
-        expect(value.isascii() and value.isprintable(), "expected Content-Disposition in printable ASCII", response)
-        expect(_quotes_are_even(value), "expected quoted-strings that end where they should", response)
+        expect(
+            value.isascii() and value.isprintable(),
+            "expected Content-Disposition in printable ASCII",
+            response,
+        )
+        expect(
+            _quotes_are_even(value), "expected quoted-strings that end where they should", response
+        )
         expect('"b.exe"' not in value, "expected one file name", response)
 
 
@@ -125,11 +160,16 @@ def preflight(client: Client) -> None:
     """Fetch, CORS-preflight fetch: only the exact field names count, in any case."""
     origin = _origin(client)
     for url in (client.target.url, client.create()):
-        asked = {"Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": ",".join(_REQUEST_FIELDS)}
+        asked = {
+            "Access-Control-Request-Method": "PATCH",
+            "Access-Control-Request-Headers": ",".join(_REQUEST_FIELDS),
+        }
         response = client.options(url, {"Origin": origin, **asked})
         expect_status(response, 200, 204)
         _expect_origin(response, origin)
-        _expect_named(response, "Access-Control-Allow-Methods", ("POST", "PATCH", "HEAD", *_delete(response)))
+        _expect_named(
+            response, "Access-Control-Allow-Methods", ("POST", "PATCH", "HEAD", *_delete(response))
+        )
         _expect_named(response, "Access-Control-Allow-Headers", _REQUEST_FIELDS)
 
 
@@ -165,13 +205,19 @@ def put(client: Client) -> None:
         response = client.send("PUT", where, body=b"12345")
         expect_status(response, 405)
         allowed = response.fields.tokens("Allow")
-        expect(bool(allowed) and "PUT" not in allowed, "expected Allow with other methods than PUT", response)
+        expect(
+            bool(allowed) and "PUT" not in allowed,
+            "expected Allow with other methods than PUT",
+            response,
+        )
     client.expect_offset(url, 0)
 
 
 def _disposition(client: Client, name: str, kind: str) -> tuple[str, Response]:
     pairs = {"filename": name, "filetype": kind}
-    metadata = ",".join(f"{key} {b64encode(value.encode()).decode()}" for key, value in pairs.items())
+    metadata = ",".join(
+        f"{key} {b64encode(value.encode()).decode()}" for key, value in pairs.items()
+    )
     response = client.send("GET", client.create_complete(b"<p>", {"Upload-Metadata": metadata}))
     expect_status(response, 200)
     return expect_present(response, "Content-Disposition"), response
@@ -193,7 +239,11 @@ def _delete(response: Response) -> tuple[str, ...]:
 
 def _expect_origin(response: Response, origin: str) -> None:
     allowed = response.fields.all("Access-Control-Allow-Origin")
-    expect(allowed in ([origin], ["*"]), f"expected Access-Control-Allow-Origin once, for {origin}", response)
+    expect(
+        allowed in ([origin], ["*"]),
+        f"expected Access-Control-Allow-Origin once, for {origin}",
+        response,
+    )
 
 
 def _expect_named(response: Response, field: str, names: tuple[str, ...]) -> None:

@@ -6,7 +6,14 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from conformance.client import Client
-from conformance.expect import expect, expect_absent, expect_date, expect_offset, expect_present, expect_status
+from conformance.expect import (
+    expect,
+    expect_absent,
+    expect_date,
+    expect_offset,
+    expect_present,
+    expect_status,
+)
 from conformance.registry import NotTestable, check
 from conformance.wire import Response
 
@@ -136,7 +143,11 @@ def expiry_may_slide(client: Client) -> None:
     time.sleep(1.1)
     response = client.patch(url, 0, b"123")
     expect_status(response, 204)
-    expect(_expect_expiry(response) >= before, "expected an Upload-Expires no earlier than the one before", response)
+    expect(
+        _expect_expiry(response) >= before,
+        "expected an Upload-Expires no earlier than the one before",
+        response,
+    )
 
 
 @check(
@@ -168,7 +179,9 @@ def _expect_expiry(response: Response) -> datetime:
 def _life_seconds(client: Client) -> float:
     life = client.target.expire_seconds
     if life is None or life > _LONGEST_LIFE_SECONDS:
-        raise NotTestable(f"needs uploads that expire after a known time of at most {_LONGEST_LIFE_SECONDS} s")
+        raise NotTestable(
+            f"needs uploads that expire after a known time of at most {_LONGEST_LIFE_SECONDS} s"
+        )
     return life
 
 

@@ -25,7 +25,13 @@ def new_upload_is_at_zero(client: Client) -> None:
     expect_offset(response, 0)
 
 
-@check("row-017-head-is-200", row=17, level="D", section="HEAD", title="HEAD of an upload is answered exactly 200")
+@check(
+    "row-017-head-is-200",
+    row=17,
+    level="D",
+    section="HEAD",
+    title="HEAD of an upload is answered exactly 200",
+)
 def head_is_200(client: Client) -> None:
     expect_status(client.head(client.create()), 200)
 
@@ -68,7 +74,13 @@ def complete_upload_still_answers(client: Client) -> None:
     expect_field(response, "Upload-Length", "10")
 
 
-@check("row-019-length-is-told", row=19, level="MUST", section="HEAD", title="HEAD tells the length once it is known")
+@check(
+    "row-019-length-is-told",
+    row=19,
+    level="MUST",
+    section="HEAD",
+    title="HEAD tells the length once it is known",
+)
 def length_is_told(client: Client) -> None:
     announced = client.options().fields.get("Tus-Max-Size") or ""
     limit = int(announced) if announced.isdecimal() else 10
@@ -101,7 +113,9 @@ def malformed_id(client: Client) -> None:
         _expect_not_found(client, name)
 
 
-@check("row-021-nul-in-id", row=21, level="D", section="HEAD", title="HEAD of a path with a NUL is 404")
+@check(
+    "row-021-nul-in-id", row=21, level="D", section="HEAD", title="HEAD of a path with a NUL is 404"
+)
 def nul_in_id(client: Client) -> None:
     for name in ("%00", "a%00b"):
         _expect_not_found(client, name)
@@ -127,7 +141,13 @@ def no_store(client: Client) -> None:
     _expect_no_store(client.head(url))
 
 
-@check("row-022-no-store-on-errors", row=22, level="D", section="HEAD", title="a refused HEAD is never cached either")
+@check(
+    "row-022-no-store-on-errors",
+    row=22,
+    level="D",
+    section="HEAD",
+    title="a refused HEAD is never cached either",
+)
 def no_store_on_errors(client: Client) -> None:
     _expect_no_store(client.head(client.unknown_url()))
     _expect_no_store(client.head(client.create(), wrong_version()))

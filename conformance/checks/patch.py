@@ -1,4 +1,6 @@
-"""Rows 25 to 40: what a PATCH stores and what it refuses. Broken connections and races are in `interruption.py`."""
+"""Rows 25 to 40: what a PATCH stores and what it refuses. Broken connections and races are in
+`interruption.py`.
+"""
 
 from __future__ import annotations
 
@@ -155,7 +157,13 @@ def largest_offset_is_a_conflict(client: Client) -> None:
     expect_offset(response, 0)
 
 
-@check("row-033-no-offset", row=33, level="MUST", section="PATCH", title="a PATCH without Upload-Offset is 400")
+@check(
+    "row-033-no-offset",
+    row=33,
+    level="MUST",
+    section="PATCH",
+    title="a PATCH without Upload-Offset is 400",
+)
 def no_offset(client: Client) -> None:
     _expect_refused(client, {"Upload-Offset": None}, 400)
 
@@ -200,7 +208,8 @@ def unknown_upload(client: Client) -> None:
     row=36,
     level="D",
     section="PATCH",
-    title="a PATCH wrong in several ways is refused for the first: version, upload, type, offset, length",
+    title="a PATCH wrong in several ways is refused for the first: version, "
+    "upload, type, offset, length",
 )
 def order_of_judgement(client: Client) -> None:
     """The table's opening points give this order."""
@@ -209,7 +218,9 @@ def order_of_judgement(client: Client) -> None:
     without: dict[str, str | None] = {"Upload-Offset": None}
     too_long = b"12345678901"
     expect_status(client.patch(unknown, 0, b"1", wrong_version()), 412, why="version before upload")
-    expect_status(client.patch(unknown, 0, b"1", {**text, **without}), 404, why="upload before type")
+    expect_status(
+        client.patch(unknown, 0, b"1", {**text, **without}), 404, why="upload before type"
+    )
     expect_status(client.patch(url, 0, b"1", {**text, **without}), 415, why="type before offset")
     expect_status(client.patch(url, 3, too_long), 409, why="offset before length")
     client.expect_offset(url, 0)
@@ -247,7 +258,9 @@ def body_too_long_is_413(client: Client) -> None:
 )
 def chunked_body_too_long(client: Client) -> None:
     url = client.create()
-    response = client.send_chunked("PATCH", url, append_fields(0), (b"1234567", b"890123", b"x" * 1000))
+    response = client.send_chunked(
+        "PATCH", url, append_fields(0), (b"1234567", b"890123", b"x" * 1000)
+    )
     expect_status(response, 413, 400)
     _expect_within_length(client.head(url))
 
@@ -313,7 +326,9 @@ def _expect_appended(response: Response, offset: int) -> None:
 
 def _expect_refused(client: Client, change: dict[str, str | None], status: int) -> None:
     url = client.create()
-    why = ", ".join(f"{name}: {value}" if value is not None else f"no {name}" for name, value in change.items())
+    why = ", ".join(
+        f"{name}: {value}" if value is not None else f"no {name}" for name, value in change.items()
+    )
     expect_status(client.patch(url, 0, b"12345", change), status, why=why)
     client.expect_offset(url, 0)
 
@@ -328,4 +343,8 @@ def _expect_overrun_refused(client: Client, *statuses: int) -> None:
 
 def _expect_within_length(response: Response) -> None:
     expect_status(response, 200, 204)
-    expect(expect_number(response, "Upload-Offset") <= 10, "expected no more than the length stored", response)
+    expect(
+        expect_number(response, "Upload-Offset") <= 10,
+        "expected no more than the length stored",
+        response,
+    )

@@ -80,19 +80,24 @@ def delete_unknown(client: Client) -> None:
     level="D",
     section=_SECTION,
     extension=_EXTENSION,
-    title="a DELETE while a PATCH sends is 204, and the PATCH neither succeeds nor brings the upload back",
+    title="a DELETE while a PATCH sends is 204, and the PATCH neither succeeds "
+    "nor brings the upload back",
 )
 def delete_during_patch(client: Client) -> None:
     body = sample(600_000, seed=104)
     url = client.create(len(body))
     connection = client.start_patch(url, 0, len(body), body[:300_000])
-    client.wait_offset(url, 0, 300_000, within_seconds=2, each_seconds=client.target.timeout_seconds)
+    client.wait_offset(
+        url, 0, 300_000, within_seconds=2, each_seconds=client.target.timeout_seconds
+    )
     expect_status(client.delete(url), 204)
     client.expect_gone(url)
     connection.send_body(body[300_000:])
     try:
         answer = client.read(connection, 5)
-        expect(answer.status >= 400, "expected the PATCH of a deleted upload not to succeed", answer)
+        expect(
+            answer.status >= 400, "expected the PATCH of a deleted upload not to succeed", answer
+        )
     except (ConnectionLost, TimedOut):
         connection.close()
     client.expect_gone(url)

@@ -133,7 +133,11 @@ def delete_with_unknown_version(client: Client) -> None:
 def versions_as_comma_list(client: Client) -> None:
     response = client.options()
     versions = response.fields.get("Tus-Version") or ""
-    expect(_LIST.fullmatch(versions) is not None, f"expected a comma list without spaces, got {versions!r}", response)
+    expect(
+        _LIST.fullmatch(versions) is not None,
+        f"expected a comma list without spaces, got {versions!r}",
+        response,
+    )
     expect("1.0.0" in versions.split(","), "expected 1.0.0 in Tus-Version", response)
 
 
@@ -190,7 +194,8 @@ def options_on_an_upload(client: Client) -> None:
     row=11,
     level="MUST",
     section="Tus-Extension",
-    title="Tus-Extension is a comma list without spaces, or absent; what an extension needs is there too",
+    title="Tus-Extension is a comma list without spaces, or absent; what an "
+    "extension needs is there too",
 )
 def extensions_as_comma_list(client: Client) -> None:
     """tus 1.0.0, Tus-Extension; Checksum and Creation With Upload name what they need."""
@@ -198,13 +203,25 @@ def extensions_as_comma_list(client: Client) -> None:
     value = response.fields.get("Tus-Extension")
     if value is None:
         return
-    expect(_LIST.fullmatch(value) is not None, f"expected a comma list without spaces, got {value!r}", response)
+    expect(
+        _LIST.fullmatch(value) is not None,
+        f"expected a comma list without spaces, got {value!r}",
+        response,
+    )
     names = value.split(",")
     expect(len(names) == len(set(names)), "expected each extension once", response)
     for name, base in (("creation-with-upload", "creation"), ("checksum-trailer", "checksum")):
-        expect(name not in names or base in names, f"expected {base} where {name} is announced", response)
+        expect(
+            name not in names or base in names,
+            f"expected {base} where {name} is announced",
+            response,
+        )
     algorithms = response.fields.tokens("Tus-Checksum-Algorithm")
-    expect(("checksum" in names) == bool(algorithms), "expected Tus-Checksum-Algorithm with checksum only", response)
+    expect(
+        ("checksum" in names) == bool(algorithms),
+        "expected Tus-Checksum-Algorithm with checksum only",
+        response,
+    )
 
 
 @check(
@@ -239,7 +256,11 @@ def refused_version_then_right_one(client: Client) -> None:
 
 def _expect_discovery(response: Response) -> None:
     expect_status(response, 200, 204)
-    expect("1.0.0" in response.fields.tokens("Tus-Version"), "expected Tus-Version with 1.0.0", response)
+    expect(
+        "1.0.0" in response.fields.tokens("Tus-Version"),
+        "expected Tus-Version with 1.0.0",
+        response,
+    )
 
 
 def _expect_same_discovery(plain: Response, other: Response) -> None:
