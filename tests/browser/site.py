@@ -1,0 +1,87 @@
+"""A page of another origin with the upload widget in it, served by the standard library."""
+
+import json
+import threading
+from collections.abc import Callable
+from functools import partial
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+BUNDLES = Path(__file__).resolve().parents[2] / "tusbridge" / "static" / "tusbridge"
+TYPES = {".js": "text/javascript", ".css": "text/css"}
+# What the page of a site with a strict policy would send; {endpoint} is the tus server's origin.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "connect-src 'self' {origin}; form-action 'none'; base-uri 'none'"
+)
+PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>Somebody else's site</title>
+<link rel="icon" href="data:,"><link rel="stylesheet" href="/upload.css">
+<script type="application/json" id="tusbridge-options">{options}</script>
+<script src="/upload.js" defer></script></head>
+<body class="tusbridge-page"><main><h1>Somebody else's site</h1>
+<div id="uppy"></div></main></body></html>
+"""
+
+
+class Site:
+    """Serves the page and the bundles on 127.0.0.1; a context manager."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.options: dict[str, object] = {}
+        answer: Callable[..., BaseHTTPRequestHandler] = partial(_Handler, self)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), answer)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self.origin = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def page(self) -> bytes:
+        """The page, with the options as they are now."""
+        return PAGE.format(options=json.dumps(self.options).replace("<", "\\u003c")).encode()
+
+    def policy(self) -> str:
+        """The Content-Security-Policy that goes with it."""
+        origin = "/".join(str(self.options["endpoint"]).split("/")[:3])
+        return POLICY.format(origin=origin)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def __init__(self, site: Site, *given: object) -> None:
+        self.site = site
+        super().__init__(*given)  # type: ignore[arg-type]
+
+    def do_GET(self) -> None:
+        if self.path == "/":
+            self._answer(self.site.page(), "text/html; charset=utf-8")
+        elif self.path in {"/upload.js", "/upload.css"}:
+            file = BUNDLES / self.path.removeprefix("/")
+            self._answer(file.read_bytes(), TYPES[file.suffix])
+        else:
+            self.send_error(HTTPStatus.NOT_FOUND)
+
+    def _answer(self, body: bytes, content_type: str) -> None:
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Security-Policy", self.site.policy())
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class's name
+        """Say nothing."""
