@@ -1,0 +1,99 @@
+# make run: a server on http://127.0.0.1:8000. make test: all tests that need no services.
+# The rest is for those who work on tusbridge; `make help` lists it.
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+# further flags of `tusbridge serve` and of pytest
+ARGS ?=
+# a Django of one's own choice, as in DJANGO='Django==6.0.*'
+DJANGO ?= Django
+SERVICES := service or browser or root
+
+.PHONY: help run test test-services torture lint format frontend matrix wheel bench bench-quick clean
+
+help:
+	@echo "run             install and serve; ARGS='--port 9000'"
+	@echo "test            install and run the tests that need no services; ARGS='-k name'"
+	@echo "test-services   those that need PostgreSQL, MariaDB, Chromium and root"
+	@echo "torture         the long proofs: 50 kills, 5 tortures on each database, 1,000 slow clients"
+	@echo "lint            ruff, mypy, import-linter, migrations"
+	@echo "format          let ruff format"
+	@echo "frontend        build the upload page (needs Node.js)"
+	@echo "matrix          the tests on Python 3.12 with Django 6.0 and on 3.13 with Django 6.1"
+	@echo "wheel           build the wheel and try it where the sources are not"
+	@echo "bench           CPU per GiB and per request, beside bare servers"
+
+run: $(VENV)/.server frontend-if-npm
+	$(BIN)/tusbridge serve $(ARGS)
+
+test: $(VENV)/.test frontend-if-npm
+	TUSBRIDGE_SKIP_MISSING=$${TUSBRIDGE_SKIP_MISSING-1} $(BIN)/python -m pytest -m "not ($(SERVICES))" $(ARGS)
+
+test-services: $(VENV)/.services frontend
+	$(BIN)/python -m pytest -m "$(SERVICES)" $(ARGS)
+
+torture: $(VENV)/.services
+	TUSBRIDGE_KILLS=50 TUSBRIDGE_TORTURE_RUNS=5 TUSBRIDGE_CROWD=1000 TUSBRIDGE_BIG_MIB=2048 \
+	  $(BIN)/python -m pytest tests/faults tests/crowd --timeout 3000 -s $(ARGS)
+
+lint: $(VENV)/.lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m django makemigrations --check --dry-run
+
+format: $(VENV)/.lint
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+frontend: frontend/node_modules/.built
+
+frontend-if-npm:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory frontend; \
+	else echo "npm is not here: the upload page is not built, everything else works"; fi
+
+frontend/node_modules/.built: frontend/package-lock.json frontend/build.mjs $(wildcard frontend/src/*)
+	cd frontend && npm ci --silent --no-audit --no-fund && npm run --silent build
+	touch $@
+
+matrix:
+	$(MAKE) test PYTHON=python3.12 VENV=.venvs/3.12 DJANGO='Django==6.0.*'
+	$(MAKE) test PYTHON=python3.13 VENV=.venvs/3.13 DJANGO='Django==6.1.*'
+
+wheel: $(VENV)/.lint frontend
+	rm -rf dist
+	$(BIN)/python -m build --wheel --outdir dist .
+	sh tests/wheel.sh $(PYTHON)
+
+bench: $(VENV)/.services
+	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-quick: $(VENV)/.services
+	$(BIN)/python -m benchmarks --mib 64 --rounds 1 --requests 200
+
+clean:
+	rm -rf $(VENV) .venvs dist build frontend/node_modules tusbridge/static
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" && command -v $(PYTHON) >/dev/null || { echo "tusbridge needs Python 3.11 or later; name one: make run PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install -U pip
+
+$(VENV)/.server: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install -c constraints.txt '$(DJANGO)' -e '.[server]'
+	touch $@
+
+$(VENV)/.test: $(VENV)/.server
+	$(PIP) install -c constraints.txt '$(DJANGO)' --group test
+	touch $@
+
+$(VENV)/.services: $(VENV)/.test
+	$(PIP) install -c constraints.txt '$(DJANGO)' -e '.[server,postgres,mysql]' --group browser
+	touch $@
+
+$(VENV)/.lint: $(VENV)/.services
+	$(PIP) install -c constraints.txt '$(DJANGO)' --group lint
+	touch $@
