@@ -16,6 +16,7 @@ from tusbridge.appending import COMPLETING_TTL_SECONDS, Appending
 from tusbridge.body import BodyEnd
 from tusbridge.conf import Options, get_options
 from tusbridge.errors import (
+    BlobTruncated,
     BodyIncomplete,
     DatabaseUnavailable,
     LeaseLost,
@@ -103,18 +104,20 @@ class UploadService:
         upload = self.find(upload_id, actor, self.policy.check_read)
         if upload.is_complete or upload.offset == 0:
             return upload
+        if upload.file.name:
+            return self.settle(upload)  # all bytes came, and they may be in the storage already
         available = self.store_of(upload).available(self._blob(upload), upload.offset)
         if available < upload.offset:
-            self._take_down(upload, available)
+            self._take_down(upload, available, None)
         return self.settle(upload)
 
-    def _take_down(self, upload: AbstractUpload, available: int) -> None:
+    def _take_down(self, upload: AbstractUpload, available: int, token: str | None) -> None:
         logger.error(
             "offset-taken-down",
             extra={"upload_id": upload.upload_id, "from": upload.offset, "to": available},
         )
         if not leases.take_down(
-            self.model, upload.pk, old=upload.offset, new=available, token=None
+            self.model, upload.pk, old=upload.offset, new=available, token=token
         ):
             raise UploadBusy
         upload.offset = available
@@ -291,7 +294,9 @@ class UploadService:
         store = self.store_of(upload)
         try:
             store.complete(self._blob(upload), str(upload.file.name), upload.length, token)
-        except UploadError:
+        except UploadError as error:
+            if isinstance(error, BlobTruncated):
+                self._take_down(upload, error.available, token)
             leases.release(self.model, upload.pk, token=token)
             raise
         now = self.clock()

@@ -92,7 +92,10 @@ class Store(ABC):
     @abstractmethod
     def complete(self, blob: Blob, name: str, length: int, token: str) -> None:
         """Make the ``length`` bytes the storage's file ``name``, durably. Idempotent: it may be
-        called again after a crash at any step, by another holder of the lease."""
+        called again after a crash at any step, by another holder of the lease.
+
+        :raises BlobTruncated: fewer bytes are there.
+        """
 
     @abstractmethod
     def open(self, name: str, start: int, stop: int) -> Iterator[bytes]:

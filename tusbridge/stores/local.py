@@ -130,7 +130,8 @@ class LocalStore(Store):
             return os.stat(segment.path).st_size
         except FileNotFoundError:
             if expected and self.durable:
-                raise
+                logger.error("bytes-missing", extra={"expected": expected})
+                raise StoreError("the bytes are not where they were") from None
             return 0
 
     def segments(self, blob: Blob) -> list[_Segment]:
@@ -179,7 +180,10 @@ class LocalStore(Store):
             if length == 0:
                 make_folders(segments[0].folder, 0o700, durable=self.durable)
                 os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            if os.stat(path).st_size > length:
+            size = self.size(segments[0], length)
+            if size < length:
+                raise BlobTruncated(size)
+            if size > length:
                 os.truncate(path, length)
             return path
         joined = f"{segments[0].path}.{token}.joined"

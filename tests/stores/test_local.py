@@ -1,0 +1,265 @@
+"""The local store: the contract, and the interleavings that files need fences for."""
+
+import errno
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from django.core.files.storage import FileSystemStorage
+
+from tests.stores.contract import KEY, NAME, ONE, TWO, StoreContract, no, write, yes
+from tusbridge.errors import BlobTruncated, LeaseLost, StoreError, StoreFull
+from tusbridge.stores import Blob
+from tusbridge.stores.local import LocalStore, partials_dir
+
+
+def make_store(place: Path, *, durable: bool = True) -> LocalStore:
+    storage = FileSystemStorage(
+        location=place / "files", file_permissions_mode=0o640, directory_permissions_mode=0o750
+    )
+    return LocalStore(storage, partials_dir(storage, None), durable=durable, lock_patience=0.1)
+
+
+@pytest.fixture(params=[True, False], ids=["power", "process"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> LocalStore:
+    return make_store(tmp_path, durable=request.param)
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> Callable[[str], bytes]:
+    return lambda name: (tmp_path / "files" / name).read_bytes()
+
+
+def partial(place: Path) -> list[str]:
+    """The files of unfinished uploads, by name."""
+    return sorted(p.name for p in (place / "files.partial").rglob("*") if p.is_file())
+
+
+@contextmanager
+def stopped_in_mid_write(place: Path) -> Iterator[None]:
+    """Somebody else holds the upload's file lock, as a process does that was stopped."""
+    fd = os.open(place / "files.partial" / KEY[:2] / f"{KEY}.lock", os.O_RDWR)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        os.close(fd)
+
+
+class TestContract(StoreContract):
+    """As ``power`` and as ``process``."""
+
+
+def test_unfinished_bytes_lie_beside_the_storage_and_not_in_it(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    write(store, store.create(KEY, 10), 0, b"hello")
+    assert partial(tmp_path) == [KEY, f"{KEY}.lock"]
+    assert not (tmp_path / "files").exists()
+
+
+def test_R44_unfinished_files_are_for_their_owner_only(tmp_path: Path) -> None:  # noqa: N802
+    store = make_store(tmp_path)
+    write(store, store.create(KEY, 10), 0, b"hello")
+    folder = tmp_path / "files.partial" / KEY[:2]
+    assert {p.stat().st_mode & 0o777 for p in folder.iterdir()} == {0o600}
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_finished_file_has_the_storages_permissions_and_leaves_nothing_behind(
+    tmp_path: Path,
+) -> None:
+    store = make_store(tmp_path)
+    store.complete(write(store, store.create(KEY, 5), 0, b"hello"), NAME, 5, ONE)
+    path = tmp_path / "files" / NAME
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert path.parent.stat().st_mode & 0o777 == 0o750
+    assert partial(tmp_path) == []
+
+
+def test_creating_costs_no_file(tmp_path: Path) -> None:
+    make_store(tmp_path).create(KEY, 2**40)
+    assert partial(tmp_path) == []
+
+
+def test_interleaving_3_a_holder_robbed_before_its_first_write_gives_up(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    blob = write(store, store.create(KEY, 10), 0, b"hello")
+    with store.writer(blob, 0, TWO, no) as robbed, pytest.raises(LeaseLost):
+        robbed.write([b"XXXXX"])
+    assert (tmp_path / "files.partial" / KEY[:2] / KEY).read_bytes() == b"hello"
+
+
+def test_interleaving_4_a_stopped_holder_is_passed_by_in_a_segment(
+    tmp_path: Path, finished: Callable[[str], bytes]
+) -> None:
+    store = make_store(tmp_path)
+    blob = write(store, store.create(KEY, 15), 0, b"hello")
+    with store.writer(blob, 5, ONE, yes) as stopped:
+        stopped.write([b"..."])
+        with stopped_in_mid_write(tmp_path):
+            blob = write(store, blob, 5, b"brave", token=TWO)
+        assert blob.state["segments"] == [[0, ""], [5, TWO]]
+        # it wakes, and spoils its own tail only
+        stopped.write([b"XXXXXXX"])
+    blob = write(store, blob, 10, b"world", token=ONE)
+    assert store.available(blob, 15) == 15
+    store.complete(blob, NAME, 15, ONE)
+    assert finished(NAME) == b"hellobraveworld"
+    assert partial(tmp_path) == []
+
+
+def test_a_holder_that_cannot_get_its_lock_back_has_lost_the_lease(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    with store.writer(store.create(KEY, 10), 0, ONE, yes) as writer:
+        writer.write([b"hello"])
+        with stopped_in_mid_write(tmp_path), pytest.raises(LeaseLost):
+            writer.write([b"world"])
+
+
+def test_delete_takes_every_segment(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    blob = write(store, store.create(KEY, 15), 0, b"hello")
+    with stopped_in_mid_write(tmp_path):
+        blob = write(store, blob, 5, b"brave", token=TWO)
+        store.delete(blob, "")
+    assert partial(tmp_path) == []
+
+
+def test_a_writer_that_comes_after_the_delete_leaves_no_lock_file(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    blob = write(store, store.create(KEY, 10), 0, b"hello")
+    late = store.writer(blob, 5, TWO, no)
+    store.delete(blob, "")
+    # the file is gone, so the offset cannot hold either
+    with pytest.raises((LeaseLost, StoreError)):
+        late.write([b"world"])
+    assert partial(tmp_path) == []
+
+
+def test_a_file_shorter_than_the_offset_is_told_and_not_filled_up(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    blob = write(store, store.create(KEY, 10), 0, b"hello")
+    os.truncate(tmp_path / "files.partial" / KEY[:2] / KEY, 3)
+    assert store.available(blob, 5) == 3
+    with store.writer(blob, 5, TWO, yes) as writer, pytest.raises(BlobTruncated) as caught:
+        writer.write([b"world"])
+    assert caught.value.available == 3
+
+
+def test_a_missing_file_is_no_empty_file_where_bytes_are_synced(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    blob = Blob(key=KEY)
+    with pytest.raises(StoreError):
+        make_store(tmp_path, durable=True).available(blob, 5)
+    assert make_store(tmp_path, durable=False).available(blob, 5) == 0
+
+
+@pytest.mark.parametrize("step", ["chmod", "rename", "unlink"])
+def test_R10_completing_goes_on_after_a_crash_at_any_step(  # noqa: N802
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Callable[[str], bytes]
+) -> None:
+    store = make_store(tmp_path)
+    blob = write(store, store.create(KEY, 5), 0, b"hello")
+
+    def crash(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, step, crash)
+        with pytest.raises(KeyboardInterrupt):
+            store.complete(blob, NAME, 5, ONE)
+    store.complete(blob, NAME, 5, TWO)
+    assert finished(NAME) == b"hello"
+    assert partial(tmp_path) == []
+
+
+def test_another_file_of_that_name_is_never_replaced(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    blob = write(store, store.create(KEY, 5), 0, b"hello")
+    (tmp_path / "files" / NAME).parent.mkdir(parents=True)
+    (tmp_path / "files" / NAME).write_bytes(b"somebody's")
+    with pytest.raises(StoreError):
+        store.complete(blob, NAME, 5, ONE)
+    assert (tmp_path / "files" / NAME).read_bytes() == b"somebody's"
+
+
+def test_over_file_systems_the_bytes_are_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Callable[[str], bytes]
+) -> None:
+    store = make_store(tmp_path)
+    blob = write(store, store.create(KEY, 5), 0, b"hello")
+    rename = os.rename
+
+    def refuse_first(source: str, target: str) -> None:
+        if source.endswith(KEY):
+            raise OSError(errno.EXDEV, "another file system")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", refuse_first)
+    store.complete(blob, NAME, 5, ONE)
+    assert finished(NAME) == b"hello"
+    assert partial(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(errno.ENOSPC, StoreFull), (errno.EDQUOT, StoreFull), (errno.EIO, StoreError)],
+)
+def test_R11_a_disk_that_refuses_keeps_what_fitted(  # noqa: N802
+    number: int, expected: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = make_store(tmp_path)
+    pwritev = os.pwritev
+    calls = iter(range(100))
+
+    def short_then_refuse(fd: int, buffers: list[bytes], offset: int) -> int:
+        if next(calls) == 0:
+            return pwritev(fd, [buffers[0][:3]], offset)
+        raise OSError(number, "refused")
+
+    with store.writer(store.create(KEY, 10), 0, ONE, yes) as writer:
+        monkeypatch.setattr(os, "pwritev", short_then_refuse)
+        with pytest.raises(expected):
+            writer.write([b"hello", b"world"])
+        assert writer.offset == 3
+    assert (tmp_path / "files.partial" / KEY[:2] / KEY).read_bytes() == b"hel"
+
+
+def test_short_writes_are_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Callable[[str], bytes]
+) -> None:
+    store = make_store(tmp_path)
+    pwritev = os.pwritev
+    monkeypatch.setattr(
+        os, "pwritev", lambda fd, buffers, offset: pwritev(fd, [bytes(buffers[0][:2])], offset)
+    )
+    blob = write(store, store.create(KEY, 10), 0, b"hello", b"world")
+    store.complete(blob, NAME, 10, ONE)
+    assert finished(NAME) == b"helloworld"
+
+
+def test_a_failed_sync_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = make_store(tmp_path)
+
+    def fail(fd: int) -> None:
+        raise OSError(errno.EIO, "lost")
+
+    with store.writer(store.create(KEY, 10), 0, ONE, yes) as writer:
+        writer.write([b"hello"])
+        monkeypatch.setattr(os, "fdatasync", fail)
+        with pytest.raises(StoreError):
+            writer.sync()
+
+
+def test_process_durability_never_syncs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(fd: int) -> None:
+        raise AssertionError("synced")
+
+    monkeypatch.setattr(os, "fdatasync", fail)
+    monkeypatch.setattr(os, "fsync", fail)
+    store = make_store(tmp_path, durable=False)
+    store.complete(write(store, store.create(KEY, 5), 0, b"hello"), NAME, 5, ONE)
