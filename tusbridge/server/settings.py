@@ -95,6 +95,7 @@ LOGGING = {
         "tusbridge": {"level": "INFO"},
         # refusals are the clients' business; what the server does wrong is logged as ERROR
         "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
         "_granian": {"level": "WARNING"},
     },
 }
