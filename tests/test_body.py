@@ -219,6 +219,77 @@ def test_a_stream_ends_whole_only_if_every_byte_came(data: bytes, cut: int, at_m
     assert body.end is (BodyEnd.WHOLE if cut >= len(data) else BodyEnd.GONE)
 
 
+# --- streams: a client that falls silent
+
+
+def ticking(
+    clock: Clock, *events: bytes | None, tick: float = 0.5
+) -> tuple[Callable[[int], bytes], list[int]]:
+    """A read that can be tried again: each None is a tick without a byte, then ticks for ever."""
+    waiting = list(events)
+    asked: list[int] = []
+
+    def read(size: int) -> bytes:
+        asked.append(size)
+        event = waiting.pop(0) if waiting else None
+        if event is None:
+            clock.now += tick
+            raise TimeoutError
+        return event
+
+    return read, asked
+
+
+def test_a_silent_client_is_waited_for_in_empty_batches(clock: Clock) -> None:
+    read, _ = ticking(clock, b"ab", None, None, b"c")
+    body = StreamBody(read, 3, silence_seconds=60)
+    assert list(body.batches()) == [(b"ab",), (), (), (b"c",)]
+    assert body.end is BodyEnd.WHOLE
+
+
+def test_row_46_a_client_silent_for_too_long_has_timed_out(clock: Clock) -> None:
+    read, asked = ticking(clock, b"ab")
+    body = StreamBody(read, 3, silence_seconds=2)
+    assert list(body.batches()) == [(b"ab",), (), (), ()]
+    assert body.end is BodyEnd.TIMED_OUT
+    assert len(asked) == 5
+
+
+def test_row_46_a_client_that_never_says_anything_has_timed_out(clock: Clock) -> None:
+    read, _ = ticking(clock)
+    body = StreamBody(read, 3, silence_seconds=1)
+    assert take(body) == b""
+    assert body.end is BodyEnd.TIMED_OUT
+
+
+def test_every_byte_ends_the_silence(clock: Clock) -> None:
+    read, _ = ticking(clock, None, b"a", None, b"b", None, b"c")
+    body = StreamBody(read, 3, silence_seconds=0.75)
+    assert take(body) == b"abc"
+    assert body.end is BodyEnd.WHOLE
+
+
+def test_a_client_that_goes_away_while_it_is_waited_for_is_gone(clock: Clock) -> None:
+    read, _ = ticking(clock, b"a", None, b"")
+    body = StreamBody(read, 3, silence_seconds=60)
+    assert take(body) == b"a"
+    assert body.end is BodyEnd.GONE
+
+
+def test_a_silent_client_does_not_change_the_size_of_reads(clock: Clock) -> None:
+    read, asked = ticking(clock, None, None, b"abc")
+    take(StreamBody(read, None, silence_seconds=1.25))
+    assert asked[:3] == [FIRST] * 3
+
+
+def test_without_a_time_for_silence_the_first_time_out_is_the_last(clock: Clock) -> None:
+    read, asked = ticking(clock, b"ab", None, b"c")
+    body = StreamBody(read, 3)
+    assert take(body) == b"ab"
+    assert body.end is BodyEnd.TIMED_OUT
+    assert len(asked) == 2
+
+
 # --- streams: the size of a read follows the client's speed
 
 

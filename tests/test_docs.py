@@ -12,7 +12,9 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 def _rows(name: str) -> list[list[str]]:
     lines = (DOCS / name).read_text(encoding="utf-8").splitlines()
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if "|" in line]
+    return [
+        [cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if "|" in line
+    ]
 
 
 def _errors(base: type[UploadError] = UploadError) -> list[type[UploadError]]:

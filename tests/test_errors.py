@@ -1,4 +1,4 @@
-"""The errors: each has its place in every protocol's table, a stable code, and a text for clients."""
+"""The errors: each has its place in every table, a stable code, and a text for clients."""
 
 import re
 from collections.abc import Iterator
