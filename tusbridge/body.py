@@ -86,7 +86,7 @@ class StreamBody(Body):
         self._size = _FIRST_READ
 
     def batches(self) -> Iterator[Sequence[bytes]]:
-        while self._left != 0:
+        while self._left is None or self._left > 0:
             chunk = self._read_some()
             if chunk is None:
                 yield ()
@@ -95,6 +95,7 @@ class StreamBody(Body):
                 self.end = self.end or (BodyEnd.WHOLE if self._left is None else BodyEnd.GONE)
                 return
             if self._left is not None:
+                chunk = chunk[: self._left]
                 self._left -= len(chunk)
             yield (chunk,)
         self.end = BodyEnd.WHOLE

@@ -13,6 +13,7 @@ from tusbridge.protocol.fields import MAX_INTEGER
 # 5 TiB: what the largest object stores take, and more than one upload ever was.
 DEFAULT_MAX_LENGTH = 5 * 2**40
 DAY_SECONDS = 24 * 60 * 60
+_CENTURY_SECONDS = 100 * 365 * DAY_SECONDS
 
 
 class Options(BaseModel):
@@ -35,6 +36,7 @@ class Options(BaseModel):
     EXPIRE_AFTER: float | None = Field(
         DAY_SECONDS,
         gt=0,
+        le=_CENTURY_SECONDS,
         description="Seconds after its last byte when an unfinished upload expires; None: never.",
     )
     EXPIRED_STATUS: Literal[404, 410] = Field(
@@ -45,11 +47,15 @@ class Options(BaseModel):
         description="What an acknowledged offset survives: a power cut, or a crash of the server.",
     )
     READ_TIMEOUT: float = Field(
-        60, gt=0, description="Seconds without a byte after which a request is let go."
+        60,
+        gt=0,
+        le=DAY_SECONDS,
+        description="Seconds without a byte after which a request is let go.",
     )
     LEASE_TTL: float = Field(
         2.5,
         gt=0,
+        le=3600,
         description="Seconds without progress after which another request may take an upload over.",
     )
     CORS_ORIGINS: tuple[str, ...] = Field(
@@ -79,15 +85,19 @@ def get_options() -> Options:
     global _current  # noqa: PLW0603 one parsed copy, valid while settings.TUSBRIDGE is the same object
     raw = getattr(settings, "TUSBRIDGE", None)
     if _current is None or _current[0] is not raw:
-        _current = (raw, parse_options(raw or {}))
+        _current = (raw, parse_options({} if raw is None else raw))
     return _current[1]
 
 
 def parse_options(raw: Mapping[str, Any]) -> Options:
     """:raises ImproperlyConfigured: with the setting's name, and the nearest one if unknown."""
+    if not isinstance(raw, Mapping):
+        raise ImproperlyConfigured("TUSBRIDGE has to be a dictionary")
     for name in raw:
         if name not in Options.model_fields:
-            near = difflib.get_close_matches(str(name), Options.model_fields, n=1, cutoff=0.5)
+            near = difflib.get_close_matches(
+                str(name).upper(), Options.model_fields, n=1, cutoff=0.5
+            )
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ImproperlyConfigured(f"TUSBRIDGE has no setting {name!r}{hint}")
     try:

@@ -244,10 +244,11 @@ class StoreError(TransientError):
         super().__init__(why)
 
 
-class StoreFull(UploadError):
+class StoreFull(TransientError):
     """No room is left for these bytes; the upload goes on once there is."""
 
     code = "store-full"
+    retry_after_seconds = 30
 
     def __init__(self) -> None:
         super().__init__("no room is left on the server")

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from tusbridge import errors
 from tusbridge.protocol import tus
-from tusbridge.protocol.rules import AppendRequest, CreateRequest, Limits
+from tusbridge.protocol.rules import (
+    AppendRequest,
+    CreateRequest,
+    Limits,
+    UploadState,
+    plan_append,
+)
 
 TYPE = "application/offset+octet-stream"
 EXPIRES = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -501,11 +507,18 @@ def test_malformed_offset_is_named_before_an_unknown_checksum() -> None:
 
 
 def test_patch_with_a_checksum_is_refused_unless_checksums_are_announced() -> None:
-    fields = patch(upload_checksum="sha1 hvfkN/qlp/zhXR3cuerq6jd2Z7g=")
-    if "checksum" in tus.EXTENSIONS:
-        tus.parse_append(fields)
-    else:
-        assert status_of(tus.parse_append, fields) == 400
+    """After the offset has been compared, and whatever else comes first in the order."""
+    request = tus.parse_append(patch(upload_checksum="sha1 hvfkN/qlp/zhXR3cuerq6jd2Z7g="))
+    limits = Limits(max_length=100)
+    here = UploadState(offset=request.offset, length=50, is_complete=False, expires_at=None)
+    if "checksum" not in tus.EXTENSIONS:
+        with pytest.raises(errors.NotSupported):
+            plan_append(here, request, limits)
+    elsewhere = UploadState(
+        offset=request.offset + 1, length=50, is_complete=False, expires_at=None
+    )
+    with pytest.raises(errors.OffsetMismatch):
+        plan_append(elsewhere, request, limits)
 
 
 field_names = st.sampled_from(

@@ -241,7 +241,6 @@ def test_what_is_no_setting_of_the_server_is_left_alone(monkeypatch: pytest.Monk
         ("PORT", "-1"),
         ("PORT", "http"),
         ("PORT", "\u0668\u0660"),
-        ("PORT", ""),
         ("WORKERS", "0"),
         ("WORKERS", "65"),
         ("THREADS", "0"),

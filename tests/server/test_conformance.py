@@ -69,13 +69,12 @@ def _logins(server: Server) -> dict[str, tuple[tuple[str, str], ...]]:
     if server.kind != "serve":
         return {}
     data = str(server.place / "data")
-    database = [a for a in server.command if "://" in a]
     names = {"headers": "one", "other_headers": "two"}
     logins = {}
     for key, name in names.items():
         command = [sys.executable, "-m", "tusbridge", "token", name, "--data-dir", data]
-        if database:
-            command += ["--database-url", database[0]]
+        if server.database_url:
+            command += ["--database-url", server.database_url]
         ran = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
         logins[key] = (("Authorization", f"Bearer {ran.stdout.strip()}"),)
     return logins

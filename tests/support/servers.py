@@ -33,6 +33,7 @@ class Server:
     process: subprocess.Popen[bytes]
     command: list[str] = field(default_factory=list)
     environ: dict[str, str] = field(default_factory=dict)
+    database_url: str = ""
 
     @property
     def port(self) -> int:
@@ -109,7 +110,7 @@ def running(
         subprocess.run(migrate, env=environ, cwd=ROOT, check=True, timeout=60)
         command = _site_command(kind, port, flags)
     url = f"http://127.0.0.1:{port}/files/"
-    server = Server(kind, url, place, None, command, environ)  # type: ignore[arg-type]
+    server = Server(kind, url, place, None, command, environ, database_url)  # type: ignore[arg-type]
     server.start()
     try:
         yield server

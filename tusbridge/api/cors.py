@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.cache import patch_vary_headers
 
 ALLOW_METHODS = "OPTIONS,HEAD,GET,POST,PATCH,DELETE"
 ALLOW_FIELDS = ",".join(
@@ -56,7 +57,7 @@ def add_cors_fields(
     if "*" in origins:
         response["Access-Control-Allow-Origin"] = "*"
     else:
-        response["Vary"] = "Origin"
+        patch_vary_headers(response, ("Origin",))
         if not origin or not is_allowed(origin, origins):
             return
         response["Access-Control-Allow-Origin"] = origin
@@ -71,6 +72,8 @@ def add_cors_fields(
 
 def is_allowed(origin: str, origins: Sequence[str]) -> bool:
     """Whether an origin is on the list; ``http://host:*`` stands for any port or none."""
+    if "*" in origin:
+        return False
     if origin in origins:
         return True
     scheme, _, rest = origin.partition("://")

@@ -6,6 +6,7 @@ A parser takes text and raises :class:`InvalidField`, nothing else.
 import base64
 import binascii
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -19,6 +20,8 @@ MAX_INTEGER = 2**63 - 1
 MAX_METADATA_LENGTH = 8192
 MAX_METADATA_KEYS = 64
 
+# Characters of a file name that file systems take.
+_MAX_NAME = 255
 _INTEGER = re.compile(r"(?:0|[1-9][0-9]{0,18})", re.ASCII)
 _METADATA_KEY = re.compile(r"[!-+\--~]+", re.ASCII)
 _MEDIA_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
@@ -83,10 +86,10 @@ def render_metadata(metadata: Mapping[str, bytes]) -> str:
 
 def parse_media_type(name: str, text: str) -> str:
     """``type/subtype`` in lower case, without parameters (RFC 9110, 8.3.1)."""
-    essence = text.partition(";")[0].strip(" \t").lower()
+    essence = text.partition(";")[0].strip(" \t")
     if not _MEDIA_TYPE.fullmatch(essence):
         raise InvalidField(name, "has to be a media type")
-    return essence
+    return essence.lower()
 
 
 def render_date(moment: datetime) -> str:
@@ -121,14 +124,24 @@ def parse_range(text: str, length: int) -> tuple[int, int] | None:
     return start, stop
 
 
+def _safe_character(char: str) -> str:
+    """A space for any gap; nothing for what controls, breaks or turns the text around."""
+    if unicodedata.category(char) == "Zs":
+        return " "
+    return char if char.isprintable() else ""
+
+
 def render_attachment(filename: str) -> str:
     """Content-Disposition for a download under ``filename`` (RFC 6266, 4).
 
     The name loses its folders. The plain form holds printable ASCII only; ``filename*`` holds
     the whole name percent-encoded, without control characters and bidirectional overrides.
     """
-    base = re.split(r"[/\\]", filename)[-1]
-    base = "".join(char for char in base if char.isprintable())[:255].strip(" .")
+    base = "".join(map(_safe_character, re.split(r"[/\\]", filename)[-1])).strip(" ").rstrip(". ")
+    stem, dot, extension = base.rpartition(".")
+    if len(base) > _MAX_NAME and stem and len(extension) < _MAX_NAME // 2:
+        base = f"{stem[: _MAX_NAME - 1 - len(extension)]}{dot}{extension}"
+    base = base[:_MAX_NAME]
     if not base:
         return "attachment"
     plain = _UNSAFE_IN_NAME.sub("_", base)

@@ -6,7 +6,7 @@ Pure decisions shared by all protocols. Sizes are bytes, times aware datetimes.
 from dataclasses import dataclass
 from datetime import datetime
 
-from tusbridge.errors import LengthConflict, OffsetMismatch, TooLarge, UploadGone
+from tusbridge.errors import LengthConflict, NotSupported, OffsetMismatch, TooLarge, UploadGone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +46,7 @@ class AppendRequest:
     offset: int
     content_length: int | None
     length: int | None = None
+    has_checksum: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,15 +75,20 @@ def plan_append(upload: UploadState, request: AppendRequest, limits: Limits) -> 
     :raises OffsetMismatch: the request starts elsewhere than at the end.
     :raises LengthConflict: it names another length than the upload has.
     :raises TooLarge: the body is longer than what is left.
+    :raises NotSupported: it needs an extension that is not offered.
     """
     if request.offset != upload.offset:
         raise OffsetMismatch(upload.offset, request.offset)
-    if request.length is not None and upload.length is not None and request.length != upload.length:
+    if request.length is not None and request.length != upload.length:
+        if upload.length is None:
+            raise NotSupported("Upload-Length in an append")
         raise LengthConflict(upload.length, request.length)
     total = limits.max_length if upload.length is None else upload.length
-    limit = total - upload.offset
+    limit = max(total - upload.offset, 0)
     if request.content_length is not None and request.content_length > limit:
         raise TooLarge(limit, "the rest of the upload")
+    if request.has_checksum:
+        raise NotSupported("Upload-Checksum")
     return AppendPlan(offset=upload.offset, limit=limit)
 
 

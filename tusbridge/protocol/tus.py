@@ -123,17 +123,15 @@ def parse_append(fields: Fields) -> AppendRequest:
 
     :raises UnsupportedMediaType: Content-Type is missing or another.
     :raises InvalidField: Upload-Offset is missing, or a number malformed.
-    :raises NotSupported: a checksum, which is not offered.
     """
     _check_media_type(fields)
     if "upload-offset" not in fields:
         raise errors.InvalidField("Upload-Offset", "is missing")
     offset = parse_integer("Upload-Offset", fields["upload-offset"])
     length = fields.get("upload-length")
-    if "upload-checksum" in fields:
-        raise errors.NotSupported("Upload-Checksum")
     return AppendRequest(
         offset=offset,
+        has_checksum="upload-checksum" in fields,
         content_length=parse_content_length(fields),
         length=None if length is None else parse_integer("Upload-Length", length),
     )
@@ -165,7 +163,7 @@ def _first_text(metadata: Mapping[str, bytes], *keys: str) -> str:
     """The first of the keys that has text: clients name the same thing differently."""
     for key in keys:
         text = metadata.get(key, b"").decode("utf-8", "replace").replace("\x00", "")
-        if text and text != "null":
+        if text:
             return text[:255]
     return ""
 
@@ -215,7 +213,8 @@ def render_error(error: errors.UploadError, method: str, *, gone_status: int = 4
 
     ``gone_status`` is what an expired upload answers: tus-java-client begins anew only on 404.
     """
-    status = STATUS[type(error)]
+    status = next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
+    text = " ".join(str(error).split())
     fields: dict[str, str] = {"Cache-Control": "no-store"}
     if isinstance(error, errors.TransientError):
         fields["Retry-After"] = str(error.retry_after_seconds)
@@ -223,7 +222,7 @@ def render_error(error: errors.UploadError, method: str, *, gone_status: int = 4
     elif isinstance(error, errors.UnsupportedVersion):
         fields["Tus-Version"] = VERSION
     elif isinstance(error, errors.MethodNotAllowed):
-        fields["Allow"] = ", ".join(error.allowed)
+        fields["Allow"] = render_list(error.allowed)
     elif isinstance(error, errors.OffsetMismatch):
         fields["Upload-Offset"] = str(error.expected)
     elif isinstance(error, errors.RangeNotSatisfiable):
@@ -232,7 +231,7 @@ def render_error(error: errors.UploadError, method: str, *, gone_status: int = 4
         fields["WWW-Authenticate"] = "Bearer"
     elif isinstance(error, errors.UploadGone):
         status = gone_status
-    return Answer(status=status, fields=fields, body=f"{error.code}: {error}\n")
+    return Answer(status=status, fields=fields, body=f"{error.code}: {text}\n")
 
 
 def _expires(facts: UploadFacts) -> dict[str, str]:

@@ -9,10 +9,13 @@ from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tusbridge.conf import DAY_SECONDS, DEFAULT_MAX_LENGTH
+from tusbridge.protocol.fields import MAX_INTEGER
 
-_SIZE = re.compile(r"([0-9]+)\s*(?:([KMGTP])(i?)B?|B)?", re.ASCII | re.IGNORECASE)
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d)?", re.ASCII | re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]{1,19})\s*(?:([KMGTP])(i?)B?|B)?", re.ASCII | re.IGNORECASE)
+_DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*(ms|s|m|h|d)?", re.ASCII | re.IGNORECASE)
 _UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": DAY_SECONDS}
+
+_LONGEST_SECONDS = 100 * 365 * DAY_SECONDS
 
 
 def parse_size(text: Any) -> int:
@@ -24,11 +27,12 @@ def parse_size(text: Any) -> int:
     if not match:
         raise ValueError(f"{text!r} is no size; write bytes, or a number with KiB, MiB, GiB or TiB")
     number, unit, binary = match.groups()
-    if not unit:
-        return int(number)
     is_decimal = not binary and str(text).strip().upper().endswith("B")
-    power = "KMGTP".index(unit.upper()) + 1
-    return int(number) * int((1000 if is_decimal else 1024) ** power)
+    power = "KMGTP".index(unit.upper()) + 1 if unit else 0
+    size = int(number) * int((1000 if is_decimal else 1024) ** power)
+    if size > MAX_INTEGER:
+        raise ValueError(f"{text!r} is more than any file has")
+    return size
 
 
 def parse_duration(text: Any) -> float | None:
@@ -41,7 +45,10 @@ def parse_duration(text: Any) -> float | None:
     match = _DURATION.fullmatch(str(text).strip())
     if not match or float(match[1]) == 0:
         raise ValueError(f"{text!r} is no time; write seconds, or 90s, 15m, 24h, 7d, never")
-    return float(match[1]) * _UNIT_SECONDS[(match[2] or "s").lower()]
+    seconds = float(match[1]) * _UNIT_SECONDS[(match[2] or "s").lower()]
+    if seconds > _LONGEST_SECONDS:
+        raise ValueError(f"{text!r} is more than a century; write never")
+    return seconds
 
 
 def _parse_list(value: Any) -> Any:
@@ -58,7 +65,9 @@ Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parse_list)]
 class ServerConfig(BaseSettings):
     """The server's settings; lengths in bytes, times in seconds."""
 
-    model_config = SettingsConfigDict(env_prefix="TUSBRIDGE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="TUSBRIDGE_", frozen=True, extra="ignore", env_ignore_empty=True
+    )
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)

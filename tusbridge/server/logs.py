@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,17 @@ def _facts(record: logging.LogRecord) -> dict[str, Any]:
     return {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
 
 
+def _quote(value: Any) -> str:
+    """One word of one line, whatever the value holds."""
+    text = str(value)
+    return text if text and text.isprintable() and not set(text) & {" ", '"'} else json.dumps(text)
+
+
+def _plain(value: Any) -> Any:
+    """Numbers that JSON does not know become text."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def _moment(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
@@ -20,8 +32,9 @@ class TextFormatter(logging.Formatter):
     """``2026-11-24T00:00:00.000+00:00 INFO upload-created upload_id=... length=5``"""
 
     def format(self, record: logging.LogRecord) -> str:
-        facts = "".join(f" {name}={value}" for name, value in _facts(record).items())
-        line = f"{_moment(record)} {record.levelname} {record.getMessage()}{facts}"
+        facts = "".join(f" {name}={_quote(value)}" for name, value in _facts(record).items())
+        event = " ".join(record.getMessage().split())
+        line = f"{_moment(record)} {record.levelname} {event}{facts}"
         if record.exc_info:
             line = f"{line}\n{self.formatException(record.exc_info)}"
         return line
@@ -31,12 +44,11 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {
+        line = {name: _plain(value) for name, value in _facts(record).items()} | {
             "time": _moment(record),
             "level": record.levelname.lower(),
             "logger": record.name,
             "event": record.getMessage(),
-            **_facts(record),
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
