@@ -10,6 +10,8 @@ ARGS ?=
 # a Django of one's own choice, as in DJANGO='Django==6.0.*'
 DJANGO ?= Django
 SERVICES := service or browser or root
+DATABASE_URLS ?= postgresql://root@127.0.0.1:5432/test mysql://root@127.0.0.1:3306/test
+DATABASE_TESTS := tests/leases tests/service tests/api
 
 .PHONY: help run test test-services torture lint format frontend matrix wheel bench bench-quick clean
 
@@ -31,8 +33,12 @@ run: $(VENV)/.server frontend-if-npm
 test: $(VENV)/.test frontend-if-npm
 	TUSBRIDGE_SKIP_MISSING=$${TUSBRIDGE_SKIP_MISSING-1} $(BIN)/python -m pytest -m "not ($(SERVICES))" $(ARGS)
 
+# what depends on the database, once more on each
 test-services: $(VENV)/.services frontend
 	$(BIN)/python -m pytest -m "$(SERVICES)" $(ARGS)
+	for url in $(DATABASE_URLS); do \
+	  TUSBRIDGE_TEST_DATABASE_URL=$$url $(BIN)/python -m pytest $(DATABASE_TESTS) $(ARGS) || exit 1; \
+	done
 
 torture: $(VENV)/.services
 	TUSBRIDGE_KILLS=50 TUSBRIDGE_TORTURE_RUNS=5 TUSBRIDGE_CROWD=1000 TUSBRIDGE_BIG_MIB=2048 \
