@@ -38,8 +38,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 T = TypeVar("T")
 
-# A body up to this many bytes is waited for, so long, before its view runs.
-_SMALL_BODY_BYTES = 64 * 1024
+# Seconds for which a small body is waited for before its view runs.
 _SMALL_BODY_SECONDS = 0.25
 # How much of an unwanted body is still read, and for how long, so that the answer arrives.
 _DRAIN_BYTES = 4 * 1024 * 1024
@@ -164,7 +163,7 @@ class Front:
         intake = self._intake(headers, receive)
         if intake is not None and b"expect" not in headers:
             intake.start()
-            if int(headers.get(b"content-length", _SMALL_BODY_BYTES + 1)) <= _SMALL_BODY_BYTES:
+            if intake.is_small:
                 await intake.wait_for_end(_SMALL_BODY_SECONDS)
         if method == "HEAD":
             await self._drives.flush(upload_id, _FLUSH_SECONDS)

@@ -13,6 +13,8 @@ Receive = Callable[[], Awaitable[Message]]
 BUFFER_BYTES = 1024 * 1024
 # Bytes for which a thread is woken: a hop per message halves the throughput.
 BATCH_BYTES = 256 * 1024
+# A body up to so many bytes is small.
+SMALL_BYTES = 64 * 1024
 
 
 class Intake:
@@ -23,6 +25,8 @@ class Intake:
 
     def __init__(self, receive: Receive, length: int | None) -> None:
         self._receive = receive
+        # one that is soon there, and then costs a single step
+        self.is_small = length is not None and length <= SMALL_BYTES
         self._left = length
         self._loop = asyncio.get_running_loop()
         self._room = asyncio.Event()

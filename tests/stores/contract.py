@@ -34,9 +34,7 @@ def write(store: Store, blob: Blob, offset: int, *chunks: bytes, token: str = ON
 class StoreContract:
     """Every method is a promise of ``stores/base.py``."""
 
-    def test_bytes_come_back_in_order(
-        self, store: Store, finished: Callable[[str], bytes]
-    ) -> None:
+    def test_bytes_come_back_in_order(self, store: Store, finished: Callable[[str], bytes]) -> None:
         blob = store.create(KEY, 10)
         blob = write(store, blob, 0, b"he", b"", b"llo")
         blob = write(store, blob, 5, b"world", token=TWO)
@@ -47,9 +45,7 @@ class StoreContract:
         ("start", "stop", "expected"),
         [(0, 10, b"helloworld"), (3, 7, b"lowo"), (9, 10, b"d"), (0, 1, b"h")],
     )
-    def test_open_gives_a_range(
-        self, store: Store, start: int, stop: int, expected: bytes
-    ) -> None:
+    def test_open_gives_a_range(self, store: Store, start: int, stop: int, expected: bytes) -> None:
         blob = write(store, store.create(KEY, 10), 0, b"helloworld")
         store.complete(blob, NAME, 10, ONE)
         assert b"".join(store.open(NAME, start, stop)) == expected
