@@ -28,6 +28,9 @@ MANY_BYTES = 64 * 1024
 MANY_SECONDS = 1.0
 # ... and in any case after so long: what a trickle may lose in a crash, none of it acknowledged.
 FEW_SECONDS = 5.0
+# An append is quiet when no byte came for so long; seconds between two looks for it.
+QUIET_SECONDS = 0.03
+_LOOK_SECONDS = 0.01
 # Seconds between two signs of life of the leases held here.
 BEAT_SECONDS = 0.75
 
@@ -104,6 +107,13 @@ class Drive:
         except TimeoutError:
             logger.debug("flush-late", extra={"upload_id": self.upload_id})
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing comes, and nothing is being done, just now."""
+        if self.is_stepping or self.intake.end is not None or self.intake.is_batch:
+            return False
+        return self._loop.time() - self.intake.last_byte_at >= QUIET_SECONDS
+
     def made_progress_within(self, seconds: float) -> bool:
         """Whether bytes came, or are being written, or the append is being ended."""
         return self.is_stepping or self._loop.time() - self.intake.last_byte_at < seconds
@@ -171,9 +181,21 @@ class Drives:
             drive.intake.finish(BodyEnd.STOPPING)
 
     async def flush(self, upload_id: str, seconds: float) -> None:
-        """Have a running append commit what it has."""
-        for drive in list(self._running.get(upload_id, ())):
-            await drive.flush(seconds)
+        """Let a running append commit what it has, waiting for it at most so long.
+
+        Where bytes still come in, their client may be gone already: what is on its way will be
+        committed within moments, and an offset told now would be behind it.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while drives := self._running.get(upload_id):
+            left = deadline - loop.time()
+            if left <= 0:
+                return
+            if drives[-1].is_quiet:
+                await drives[-1].flush(left)
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def end_lost(self, upload_id: str) -> None:
         """The upload was terminated here: its appends end now, not at the next beat."""

@@ -47,7 +47,7 @@ _DRAIN_SECONDS = 0.5
 # connection only if the answer comes last.
 _LET_GO_SECONDS = 0.02
 # Seconds for which a HEAD waits until a running append has committed what it has.
-_FLUSH_SECONDS = 0.25
+_FLUSH_SECONDS = 0.15
 
 
 class Front:
