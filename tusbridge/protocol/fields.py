@@ -137,11 +137,11 @@ def render_attachment(filename: str) -> str:
     The name loses its folders. The plain form holds printable ASCII only; ``filename*`` holds
     the whole name percent-encoded, without control characters and bidirectional overrides.
     """
-    base = "".join(map(_safe_character, re.split(r"[/\\]", filename)[-1])).strip(" ").rstrip(". ")
+    base = "".join(map(_safe_character, re.split(r"[/\\]", filename)[-1])).strip(" .")
     stem, dot, extension = base.rpartition(".")
     if len(base) > _MAX_NAME and stem and len(extension) < _MAX_NAME // 2:
         base = f"{stem[: _MAX_NAME - 1 - len(extension)]}{dot}{extension}"
-    base = base[:_MAX_NAME]
+    base = base[:_MAX_NAME].strip(" .")
     if not base:
         return "attachment"
     plain = _UNSAFE_IN_NAME.sub("_", base)
