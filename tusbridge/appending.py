@@ -15,6 +15,7 @@ from tusbridge.errors import (
     BlobTruncated,
     BodyIncomplete,
     BodyTimeout,
+    DatabaseUnavailable,
     LeaseLost,
     OffsetMismatch,
     ServerStopping,
@@ -36,8 +37,9 @@ COMMIT_SECONDS = 1.0
 COMMIT_BYTES = 64 * 1024 * 1024
 # Seconds that a lease lasts at least: long enough to go on at once.
 _LEAST_TTL_SECONDS = 0.25
-# Seconds for which completing may take the lease: a copy between file systems has no progress.
-COMPLETING_TTL_SECONDS = 60.0
+# Seconds for which completing takes the lease. Whoever copies longer, between file systems or from
+# segments, may be overtaken by another who does the same: wasteful, but the first to end wins.
+COMPLETING_TTL_SECONDS = 4.0
 
 
 class Appending:
@@ -169,7 +171,7 @@ class Appending:
         try:
             if isinstance(error, TooLarge):
                 leases.release(self._service.model, self.upload.pk, token=self.token)
-            elif not isinstance(error, LeaseLost | BlobTruncated):
+            elif not isinstance(error, LeaseLost | BlobTruncated | DatabaseUnavailable):
                 self._commit(last=True)
         except UploadError as second:
             # the lease runs out by itself; what is not committed will be sent again

@@ -24,10 +24,11 @@ from django.http import HttpResponse, HttpResponseBase
 from django.urls import Resolver404, ResolverMatch, resolve, set_script_prefix
 
 from tusbridge.api.feeding import Feeding, PendingResponse
+from tusbridge.api.frame import dress, error_response
 from tusbridge.body import Body, BodyEnd, DeferredBody, WholeBody
 from tusbridge.conf import get_options
 from tusbridge.drive import Drive, Drives
-from tusbridge.errors import UploadBusy, UploadError
+from tusbridge.errors import DatabaseUnavailable, UploadBusy, UploadError
 from tusbridge.intake import Intake, Message, Receive
 from tusbridge.service import BUSY_PATIENCE_SECONDS, BUSY_POLL_SECONDS, UploadService
 
@@ -46,6 +47,10 @@ _DRAIN_SECONDS = 0.5
 # Seconds between letting go of a body that has not ended, and the answer: granian closes such a
 # connection only if the answer comes last.
 _LET_GO_SECONDS = 0.02
+# Seconds that a view may take, without and with a body of its own. Only a database that fell
+# silent takes so long, or a disk.
+_SHORT_SECONDS = 8.0
+_WRITING_SECONDS = 30.0
 # Seconds for which a HEAD waits until a running append has committed what it has.
 _FLUSH_SECONDS = 0.15
 
@@ -212,7 +217,10 @@ class Front:
                 body = WholeBody(chunks, intake.end)
             else:
                 body = DeferredBody()
-            response = await run(partial(self._run_view, scope, body))
+            work = run(partial(self._run_view, scope, body))
+            response = await _within(
+                _WRITING_SECONDS if is_writing else _SHORT_SECONDS, work, partial(_too_late, scope)
+            )
             is_busy = isinstance(getattr(response, "tusbridge_error", None), UploadBusy)
             if not is_busy or loop.time() > deadline or self._drives.is_stopping:
                 break
@@ -289,6 +297,34 @@ class Front:
 
     async def _in_writers(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._writers, _tidily, work)
+
+
+async def _within(
+    seconds: float,
+    work: Awaitable[HttpResponseBase],
+    otherwise: Callable[[], HttpResponseBase],
+) -> HttpResponseBase:
+    """The view's answer, or another one when it takes too long: its thread cannot be interrupted,
+    but the client need not wait for it."""
+    future = asyncio.ensure_future(work)
+    done, _ = await asyncio.wait({future}, timeout=seconds)
+    if done:
+        return future.result()
+    future.add_done_callback(_discard)
+    return otherwise()
+
+
+def _discard(future: asyncio.Future[HttpResponseBase]) -> None:
+    """An answer that came too late."""
+    if not future.cancelled() and future.exception() is None:
+        future.result().close()
+
+
+def _too_late(scope: Scope) -> HttpResponseBase:
+    request = ASGIRequest(scope, io.BytesIO())
+    response = error_response(request, DatabaseUnavailable())
+    logger.error("view-too-late", extra={"path": scope["path"]})
+    return dress(request, response, get_options())
 
 
 def _tidily(work: Callable[[], T]) -> T:

@@ -21,6 +21,8 @@ from tusbridge.rows import database_errors, database_of
 
 # Waits in seconds between tries of a statement that must not be given up lightly.
 _RETRY_WAITS = (0.05, 0.25, 1.0)
+# After so many seconds no new try is begun: each may wait for the database's own time-out.
+_INSIST_SECONDS = 6.0
 # Ids in one statement: below every database's limit of parameters.
 _BATCH = 400
 
@@ -175,9 +177,12 @@ def _batches(keys: Sequence[Any]) -> list[Sequence[Any]]:
 
 
 def _insist(statement: Callable[[], int]) -> int:
+    deadline = time.monotonic() + _INSIST_SECONDS
     for wait in _RETRY_WAITS:
         try:
             return statement()
         except DatabaseUnavailable:
+            if time.monotonic() + wait > deadline:
+                raise
             time.sleep(wait)
     return statement()

@@ -329,7 +329,13 @@ class UploadService:
 
         Idempotent. What cannot be freed now is freed by the next sweep.
         """
-        if leases.terminate(self.model, upload.pk):
+        try:
+            was_first = leases.terminate(self.model, upload.pk)
+        except StoreFull:
+            # the record cannot be changed for want of the room that these bytes take
+            self.store_of(upload).delete(self._blob(upload), str(upload.file.name or ""))
+            was_first = leases.terminate(self.model, upload.pk)
+        if was_first:
             logger.info("upload-terminated", extra={"upload_id": upload.upload_id})
         try:
             self._remove(upload)

@@ -20,9 +20,21 @@ def _read_secret_key() -> str:
         return ""
 
 
+# A host that is gone is noticed within seconds; milliseconds in the second line.
+_POSTGRESQL_TIMEOUTS: dict[str, Any] = {
+    "connect_timeout": 3,
+    "tcp_user_timeout": 5000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+}
+
+
 def _database() -> dict[str, Any]:
     if CONFIG.database_url:
-        database = dict(dj_database_url.parse(CONFIG.database_url, conn_max_age=None))
+        database = dict(
+            dj_database_url.parse(CONFIG.database_url, conn_max_age=None, conn_health_checks=True)
+        )
     else:
         database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATA_DIR / "db.sqlite3")}
     engine = str(database["ENGINE"])
@@ -34,8 +46,10 @@ def _database() -> dict[str, Any]:
             "transaction_mode": "IMMEDIATE",
             "init_command": f"PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous};",
         }
-    else:
-        options = {"connect_timeout": 3} | options
+    elif "postgresql" in engine:
+        options = _POSTGRESQL_TIMEOUTS | options
+    elif "mysql" in engine:
+        options = {"connect_timeout": 3, "read_timeout": 8, "write_timeout": 8} | options
     return {**database, "OPTIONS": options, "CONN_MAX_AGE": None}
 
 
