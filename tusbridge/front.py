@@ -47,10 +47,8 @@ _DRAIN_SECONDS = 0.5
 # Seconds between letting go of a body that has not ended, and the answer: granian closes such a
 # connection only if the answer comes last.
 _LET_GO_SECONDS = 0.02
-# Seconds that a view may take, without and with a body of its own. Only a database that fell
-# silent takes so long, or a disk.
-_SHORT_SECONDS = 8.0
-_WRITING_SECONDS = 30.0
+# Seconds that a view may take. Only a database that fell silent takes so long, or a disk.
+_VIEW_SECONDS = 8.0
 # Seconds for which a HEAD waits until a running append has committed what it has.
 _FLUSH_SECONDS = 0.15
 
@@ -218,9 +216,7 @@ class Front:
             else:
                 body = DeferredBody()
             work = run(partial(self._run_view, scope, body))
-            response = await _within(
-                _WRITING_SECONDS if is_writing else _SHORT_SECONDS, work, partial(_too_late, scope)
-            )
+            response = await _within(_VIEW_SECONDS, work, partial(_too_late, scope))
             is_busy = isinstance(getattr(response, "tusbridge_error", None), UploadBusy)
             if not is_busy or loop.time() > deadline or self._drives.is_stopping:
                 break
