@@ -1,0 +1,1 @@
+"""What tusbridge costs beside bare servers that do the least (``python -m benchmarks``)."""

@@ -1,0 +1,1 @@
+"""Many slow or silent clients at once, each on its own socket."""
