@@ -13,7 +13,7 @@ class TusbridgeASGI:
     """An ASGI application around a site's own: takes the requests that are tusbridge's.
 
     :param app: the site's ASGI application, for all else; making it sets Django up.
-    :param threads: threads for short requests, and as many again for those that write.
+    :param threads: threads each for short requests, for those that write, and for what runs on.
     :param sweep_seconds: pause between two sweeps; None leaves sweeping to somebody else.
     """
 

@@ -14,7 +14,7 @@ from tusbridge.api.feeding import Feeding
 from tusbridge.body import BodyEnd
 from tusbridge.conf import get_options
 from tusbridge.errors import UploadError
-from tusbridge.intake import Intake
+from tusbridge.intake import BATCH_BYTES, Intake
 from tusbridge.models import get_upload_model
 
 logger = logging.getLogger("tusbridge.asgi")
@@ -27,10 +27,13 @@ IDLE_SECONDS = 0.5
 MANY_BYTES = 64 * 1024
 MANY_SECONDS = 1.0
 # ... and in any case after so long: what a trickle may lose in a crash, none of it acknowledged.
-FEW_SECONDS = 5.0
+FEW_SECONDS = 10.0
 # An append is quiet when no byte came for so long; seconds between two looks for it.
 QUIET_SECONDS = 0.03
 _LOOK_SECONDS = 0.01
+# Bytes that all running appends together gather before threads are woken, and one at least.
+BUFFERED_BYTES = 64 * 1024 * 1024
+LEAST_BATCH_BYTES = 64 * 1024
 # Seconds between two signs of life of the leases held here.
 BEAT_SECONDS = 0.75
 
@@ -38,7 +41,9 @@ BEAT_SECONDS = 0.75
 class Drive:
     """One append, fed in steps: each runs in a pool's thread, and none while nothing comes."""
 
-    def __init__(self, feeding: Feeding, intake: Intake, run: Run, read_timeout: float) -> None:
+    def __init__(
+        self, feeding: Feeding, intake: Intake, run: Run, run_routine: Run, read_timeout: float
+    ) -> None:
         self.feeding = feeding
         self.intake = intake
         self.upload_id = feeding.appending.upload.upload_id
@@ -46,10 +51,11 @@ class Drive:
         self.token = feeding.appending.token
         self.is_stepping = False
         self._run = run
+        self._run_routine = run_routine
         self._read_timeout = read_timeout
         self._loop = asyncio.get_running_loop()
         self._clean_at = self._tried_at = self._loop.time()
-        self._asked = False
+        self._asked = self._is_urgent = False
         self._flushed = asyncio.Event()
         # a step may outlive the task that waited for it
         self._lock = threading.Lock()
@@ -60,8 +66,11 @@ class Drive:
             commit = await self._wait_for_work()
             chunks = self.intake.take()
             end = self.intake.end
+            # what somebody waits for goes past the routine of a thousand trickles
+            run = self._run if self._is_urgent or end is not None else self._run_routine
+            self._is_urgent = False
             self.is_stepping = True
-            response: HttpResponseBase | None = await self._run(
+            response: HttpResponseBase | None = await run(
                 partial(self._step, chunks, end, commit=commit)
             )
             self.is_stepping = False
@@ -126,7 +135,7 @@ class Drive:
         while True:
             now = self._loop.time()
             if self._asked or self.intake.end is not None:
-                self._asked = False
+                self._is_urgent, self._asked = self._asked, False
                 return True
             due = self._due_at()
             if due <= now:
@@ -162,6 +171,8 @@ class Drives:
     def add(self, drive: Drive) -> None:
         """A drive begins: its lease is kept alive from now on."""
         self._running.setdefault(drive.upload_id, []).append(drive)
+        share = BUFFERED_BYTES // len(self._running)
+        drive.intake.batch_bytes = max(LEAST_BATCH_BYTES, min(BATCH_BYTES, share))
         if self.is_stopping:
             drive.intake.finish(BodyEnd.STOPPING)
         if self._beating is None or self._beating.done():

@@ -50,7 +50,7 @@ _LET_GO_SECONDS = 0.02
 # Seconds that a view may take. Only a database that fell silent takes so long, or a disk.
 _VIEW_SECONDS = 8.0
 # Seconds for which a HEAD waits until a running append has committed what it has.
-_FLUSH_SECONDS = 0.15
+_FLUSH_SECONDS = 0.08
 
 
 class Front:
@@ -66,6 +66,7 @@ class Front:
         self._sweep_seconds = sweep_seconds
         self._short = ThreadPoolExecutor(threads, thread_name_prefix="tusbridge-short")
         self._writers = ThreadPoolExecutor(threads, thread_name_prefix="tusbridge-write")
+        self._routine = ThreadPoolExecutor(threads, thread_name_prefix="tusbridge-routine")
         self._drives = Drives(self._in_short)
         self._handler = BaseHandler()
         self._handler.load_middleware()
@@ -246,7 +247,9 @@ class Front:
 
     async def _drive(self, feeding: Feeding, intake: Intake) -> HttpResponseBase:
         intake.start()
-        drive = Drive(feeding, intake, self._in_writers, get_options().READ_TIMEOUT)
+        drive = Drive(
+            feeding, intake, self._in_writers, self._in_routine, get_options().READ_TIMEOUT
+        )
         self._drives.add(drive)
         try:
             return await drive.run()
@@ -293,6 +296,9 @@ class Front:
 
     async def _in_writers(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._writers, _tidily, work)
+
+    async def _in_routine(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._routine, _tidily, work)
 
 
 async def _within(
