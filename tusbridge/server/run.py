@@ -87,6 +87,11 @@ def set_up() -> "ServerConfig":
     except ImportError as error:
         raise click.ClickException(f"the database's library is missing: {error}") from error
     except Exception as error:
+        if "Error loading" in str(error):
+            raise click.ClickException(
+                f"--database-url: {str(error).strip()}; install what it needs: "
+                'pip install "tusbridge[postgres]", or "tusbridge[mysql]"'
+            ) from error
         raise click.ClickException(f"the settings do not work: {error}") from error
     try:
         call_command("migrate", verbosity=0, interactive=False)
