@@ -34,6 +34,8 @@ class Body:
 
     def __init__(self) -> None:
         self.end: BodyEnd | None = None
+        # set by a front that could not wait for the view and has answered in its place
+        self.is_abandoned = False
 
     def batches(self) -> Iterator[Sequence[bytes]]:
         """The bytes in order, as lists of chunks; blocks while none are there. An empty list says
@@ -50,6 +52,9 @@ class WholeBody(Body):
         self._end = end
 
     def batches(self) -> Iterator[Sequence[bytes]]:
+        if self.is_abandoned:
+            self.end = BodyEnd.GONE
+            return
         if self._chunks:
             yield self._chunks
         self.end = self._end

@@ -217,7 +217,7 @@ class Front:
             else:
                 body = DeferredBody()
             work = run(partial(self._run_view, scope, body))
-            response = await _within(_VIEW_SECONDS, work, partial(_too_late, scope))
+            response = await _within(_VIEW_SECONDS, work, partial(_too_late, scope, body))
             is_busy = isinstance(getattr(response, "tusbridge_error", None), UploadBusy)
             if not is_busy or loop.time() > deadline or self._drives.is_stopping:
                 break
@@ -322,7 +322,8 @@ def _discard(future: asyncio.Future[HttpResponseBase]) -> None:
         future.result().close()
 
 
-def _too_late(scope: Scope) -> HttpResponseBase:
+def _too_late(scope: Scope, body: Body) -> HttpResponseBase:
+    body.is_abandoned = True
     request = ASGIRequest(scope, io.BytesIO())
     response = error_response(request, DatabaseUnavailable())
     logger.error("view-too-late", extra={"path": scope["path"]})

@@ -16,7 +16,7 @@ from tusbridge.api.wsgi_input import stream_of
 from tusbridge.appending import Appending
 from tusbridge.body import Body, BodyEnd, StreamBody, WholeBody
 from tusbridge.conf import get_options
-from tusbridge.errors import UploadError
+from tusbridge.errors import DatabaseUnavailable, UploadError
 from tusbridge.protocol import tus
 from tusbridge.rows import release_connections
 
@@ -95,6 +95,17 @@ def _feed_batches(body: Body, appending: Appending) -> None:
         appending.feed(chunks, commit=not chunks)
         if may_wait:
             release_connections()
+
+
+def check_wanted(request: HttpRequest) -> None:
+    """Called before anything is changed: a view that waited too long for the database finds that
+    its client has been told to try again, and must not act on top of that.
+
+    :raises DatabaseUnavailable: nobody waits for this view any more.
+    """
+    body = getattr(request, "tusbridge_body", None)
+    if body is not None and body.is_abandoned:
+        raise DatabaseUnavailable
 
 
 def body_of(request: HttpRequest) -> Body:

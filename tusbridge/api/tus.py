@@ -13,7 +13,7 @@ from ninja import NinjaAPI, Router
 from tusbridge import __version__
 from tusbridge.api import documentation as doc
 from tusbridge.api.downloads import download as download_response
-from tusbridge.api.feeding import Feeding, feed
+from tusbridge.api.feeding import Feeding, check_wanted, feed
 from tusbridge.api.frame import Fields, error_response, respond
 from tusbridge.body import BodyEnd
 from tusbridge.errors import UploadError
@@ -31,6 +31,7 @@ def create(request: HttpRequest) -> Any:
     service = UploadService()
     actor = service.policy.authenticate(request)
     wanted = tus.parse_create(Fields(request.META))
+    check_wanted(request)
     if not wanted.has_body:
         return _created(request, service.create(wanted, actor), with_offset=wanted.length == 0)
     appending = service.begin_create(wanted, actor)
@@ -70,6 +71,7 @@ def append(request: HttpRequest, upload_id: str) -> Any:
     # every answer to a PATCH tells it, refusals too (tus 1.0.0, Upload-Expires)
     request.tusbridge_expires_at = _facts(upload).expires_at  # type: ignore[attr-defined]
     wanted = tus.parse_append(Fields(request.META))
+    check_wanted(request)
     wait = getattr(request, "tusbridge_wait", BUSY_PATIENCE_SECONDS)
     appending = service.begin_append(upload, wanted, actor, wait=wait)
     if appending is None:
@@ -95,7 +97,9 @@ def terminate(request: HttpRequest, upload_id: str) -> Any:
     """End the upload and free its bytes, also while a request appends to it."""
     service = UploadService()
     actor = service.policy.authenticate(request)
-    service.terminate(service.find(upload_id, actor, service.policy.check_terminate))
+    upload = service.find(upload_id, actor, service.policy.check_terminate)
+    check_wanted(request)
+    service.terminate(upload)
     return respond(tus.render_terminated())
 
 
