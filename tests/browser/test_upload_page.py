@@ -138,6 +138,8 @@ def test_picking_the_file_again_after_a_reload_goes_on(
     held.wait_until_reached()
     page.reload()
     held.release()
+    # What the closed page had sent is on its way still: until it is there, no offset holds.
+    held.wait_until_over()
     choose(page, file)
     start(page)
     assert_served(finished(page, 1), file)

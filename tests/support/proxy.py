@@ -97,6 +97,8 @@ class Fault:
     everyone: bool = False
     reached: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
+    # Set when the connection that it befell is done, with all that was still on its way.
+    over: threading.Event = field(default_factory=threading.Event)
 
     def is_due(self, meter: RequestMeter) -> bool:
         """Whether it is this request that the fault waits for, and now."""
@@ -112,6 +114,12 @@ class Fault:
         if not self.reached.wait(wait):
             raise TimeoutError(f"no PATCH got as far as {self.after_bytes} bytes in {wait} s")
 
+    def wait_until_over(self, wait: float = 60) -> None:
+        """Return once nothing of that connection is on its way any more; TimeoutError after `wait`
+        seconds."""
+        if not self.over.wait(wait):
+            raise TimeoutError(f"the connection still carries bytes after {wait} s")
+
 
 class Link:
     """One client's connection and the one to the server that goes with it."""
@@ -119,6 +127,7 @@ class Link:
     def __init__(self, client: socket.socket, server: socket.socket) -> None:
         self.client = client
         self.server = server
+        self.faults: list[Fault] = []
         self._cut = False
 
     def cut(self) -> None:
@@ -260,6 +269,8 @@ class FaultProxy:
             back.join()
             with self._lock:
                 self._links.discard(link)
+            for fault in link.faults:
+                fault.over.set()
 
     def _relay_upstream(self, link: Link) -> None:
         meter = RequestMeter()
@@ -284,6 +295,7 @@ class FaultProxy:
             return next((fault for fault in self._faults if fault.is_due(meter)), None)
 
     def _strike(self, fault: Fault, link: Link) -> None:
+        link.faults.append(fault)
         if fault.hold:
             fault.reached.set()
             fault.released.wait(HOLD_SECONDS)
