@@ -140,10 +140,16 @@ class Link:
         self.end()
 
     def end(self) -> None:
-        """End both in order, unless they are cut: the threads that read wake up."""
-        for sock in (self.server,) if self._cut else (self.server, self.client):
+        """Tell both that nothing more comes, and the server that nobody listens.
+
+        The client may be in mid-body still. To stop its half here would leave it waiting for room
+        that never comes; the thread that reads from it ends when it has nobody to send that to.
+        """
+        with contextlib.suppress(OSError):
+            self.server.shutdown(socket.SHUT_RDWR)
+        if not self._cut:
             with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+                self.client.shutdown(socket.SHUT_WR)
 
     def relay_back(self) -> None:
         """Carry the server's answers to the client until one of them is gone."""
