@@ -31,6 +31,8 @@ FEW_SECONDS = 10.0
 # An append is quiet when no byte came for so long; seconds between two looks for it.
 QUIET_SECONDS = 0.03
 _LOOK_SECONDS = 0.01
+# One through which bytes flow is asked to commit no more often than this, whoever asks.
+_ASK_SECONDS = 0.25
 # Bytes that all running appends together gather before threads are woken, and one at least.
 BUFFERED_BYTES = 64 * 1024 * 1024
 LEAST_BATCH_BYTES = 64 * 1024
@@ -117,6 +119,11 @@ class Drive:
             logger.debug("flush-late", extra={"upload_id": self.upload_id})
 
     @property
+    def may_be_asked(self) -> bool:
+        """Whether the last commit is so long ago that another one costs the append little."""
+        return self._loop.time() - max(self._clean_at, self._tried_at) >= _ASK_SECONDS
+
+    @property
     def is_quiet(self) -> bool:
         """Whether nothing comes, and nothing is being done, just now."""
         if self.is_stepping or self.intake.end is not None or self.intake.is_batch:
@@ -195,15 +202,17 @@ class Drives:
         """Let a running append commit what it has, waiting for it at most so long.
 
         Where bytes still come in, their client may be gone already: what is on its way will be
-        committed within moments, and an offset told now would be behind it.
+        committed within moments, and an offset told now would be behind it. So half the time is
+        spent waiting for the end of it.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while drives := self._running.get(upload_id):
             left = deadline - loop.time()
-            if left <= 0:
+            is_flowing = left <= seconds / 2
+            if is_flowing and not drives[-1].may_be_asked:
                 return
-            if drives[-1].is_quiet:
+            if is_flowing or drives[-1].is_quiet:
                 await drives[-1].flush(left)
                 return
             await asyncio.sleep(_LOOK_SECONDS)

@@ -185,3 +185,28 @@ def _is_to_be_swept(server: Server, url: str, deadline: float) -> bool:
     """Whether a sweep is awaited still; a site sweeps when it likes."""
     is_left = server.kind == "serve" and bool(support.files_of(server.place, url))
     return is_left and time.monotonic() < deadline
+
+
+def test_head_has_a_flowing_patch_commit_what_came(tmp_path: Path) -> None:
+    """A client that lost its connection while bytes were on their way still is told of them, though
+    the next commit is not due yet."""
+    content = sample(4 * MIB)
+    with running("serve", tmp_path) as server, client_of(server) as client:
+        url = client.create(len(content))
+        connection = client.start_patch(url, 0, len(content), content[:MIB])
+        is_told = threading.Event()
+
+        def flow() -> None:
+            position = MIB
+            while not is_told.wait(0.01) and position < len(content) - KIB:
+                connection.send(content[position : position + KIB])
+                position += KIB
+
+        flowing = threading.Thread(target=flow)
+        flowing.start()
+        time.sleep(0.4)
+        told = client.head(url)
+        is_told.set()
+        flowing.join()
+        assert int(told.fields.get("Upload-Offset") or 0) >= MIB
+        connection.close()
