@@ -15,6 +15,7 @@ from tusbridge.errors import (
     BlobTruncated,
     BodyIncomplete,
     BodyTimeout,
+    ChecksumMismatch,
     DatabaseUnavailable,
     LeaseLost,
     OffsetMismatch,
@@ -22,6 +23,7 @@ from tusbridge.errors import (
     TooLarge,
     UploadError,
 )
+from tusbridge.protocol.checksums import RunningChecksum
 from tusbridge.protocol.rules import AppendPlan
 from tusbridge.stores import Blob
 
@@ -46,7 +48,9 @@ class Appending:
     """An append that holds the lease. Not for two threads at once.
 
     Every method raises :class:`UploadError`; after one, what was written before it is
-    committed where it can be, and the lease is free.
+    committed where it can be, and the lease is free. With a checksum nothing is committed before
+    the whole body agrees: whatever ends it earlier leaves the offset where it was (tus 1.0.0,
+    checksum).
     """
 
     def __init__(
@@ -63,6 +67,8 @@ class Appending:
         self._service = service
         self._end = plan.offset + plan.limit
         self._committed = plan.offset
+        self._wanted = plan.checksum
+        self._running = RunningChecksum(plan.checksum) if plan.checksum else None
         self._clock = clock
         self._committed_at = self._fed_at = clock()
         self._is_open = True
@@ -72,6 +78,11 @@ class Appending:
             token,
             lambda: leases.is_mine(service.model, upload.pk, token=token),
         )
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether a checksum is still to agree before anything counts."""
+        return self._running is not None
 
     @property
     def uncommitted(self) -> int:
@@ -89,6 +100,8 @@ class Appending:
             if chunks:
                 self._fed_at = self._clock()
                 self._writer.write(chunks)
+                if self._running is not None:
+                    self._running.update(chunks)
             if self.uncommitted and (commit or self._is_due()):
                 self._commit()
 
@@ -96,6 +109,7 @@ class Appending:
         """Commit all that came and let the lease go; complete the upload at its length.
 
         :raises LeaseLost: another request took the upload over.
+        :raises ChecksumMismatch: the body is not what the client meant to send.
         :raises BodyIncomplete: the client broke off; what came is kept.
         :raises BodyTimeout: the client fell silent; what came is kept.
         :raises ServerStopping: the server stops; what came is kept.
@@ -106,18 +120,23 @@ class Appending:
                 return
             if how is BodyEnd.TAKEN_OVER:
                 raise LeaseLost
+            self._verify(how)
             at_length = self._writer.offset == self.upload.length
             completes = at_length and self.upload.completes_itself
             self._commit(last=True, completes=completes)
             self.close()
             if completes:
                 self._service.finish(self.upload, self.token)
-            if how is BodyEnd.GONE:
-                raise BodyIncomplete
-            if how is BodyEnd.TIMED_OUT:
-                raise BodyTimeout
-            if how is BodyEnd.STOPPING:
-                raise ServerStopping
+            _raise_if_cut(how)
+
+    def _verify(self, how: BodyEnd) -> None:
+        """:raises ChecksumMismatch: it does not agree. A body that was cut short cannot."""
+        if self._running is None or self._wanted is None:
+            return
+        _raise_if_cut(how)
+        if not self._running.agrees:
+            raise ChecksumMismatch(self._wanted.algorithm)
+        self._running = None
 
     def close(self) -> None:
         """Free the files. Idempotent; commits nothing."""
@@ -131,12 +150,15 @@ class Appending:
     def _commit(self, *, last: bool = False, completes: bool = False) -> None:
         if self._writer.offset == self._end and not last:
             return  # whether the body stops at the upload's length is not known yet
+        if self._running is not None:
+            self._stay()
+            return
         blob = self._writer.sync()
         values: dict[str, Any] = {
             "store_state": dict(blob.state),
             "expires_at": self._service.new_expiry(),
         }
-        if completes:
+        if completes and not self.upload.is_part:
             values["file"] = self._service.name_of(self.upload)
         if not leases.commit(
             self._service.model,
@@ -155,6 +177,13 @@ class Appending:
         for name, value in values.items():
             setattr(self.upload, name, value)
 
+    def _stay(self) -> None:
+        """Keep the lease while bytes come that may not be committed yet."""
+        self._committed_at = self._clock()
+        model, ttl = self._service.model, self._ttl()
+        if not leases.renew(model, self.upload.pk, token=self.token, ttl=ttl):
+            raise LeaseLost
+
     def _ttl(self) -> float:
         """How long the lease shall last: counted from the last bytes, for a commit that comes
         because none came since is no sign of life."""
@@ -169,9 +198,11 @@ class Appending:
         if not self._is_open:
             return
         try:
-            if isinstance(error, TooLarge):
+            if isinstance(error, LeaseLost | BlobTruncated | DatabaseUnavailable):
+                return
+            if isinstance(error, TooLarge) or self.is_checked:
                 leases.release(self._service.model, self.upload.pk, token=self.token)
-            elif not isinstance(error, LeaseLost | BlobTruncated | DatabaseUnavailable):
+            else:
                 self._commit(last=True)
         except UploadError as second:
             # the lease runs out by itself; what is not committed will be sent again
@@ -193,6 +224,15 @@ class Appending:
         )
         leases.release(self._service.model, self.upload.pk, token=self.token)
         return OffsetMismatch(available, asked)
+
+
+def _raise_if_cut(how: BodyEnd) -> None:
+    if how is BodyEnd.GONE:
+        raise BodyIncomplete
+    if how is BodyEnd.TIMED_OUT:
+        raise BodyTimeout
+    if how is BodyEnd.STOPPING:
+        raise ServerStopping
 
 
 class _GivingUp:

@@ -159,6 +159,34 @@ class LengthConflict(UploadError):
         self.got = got
 
 
+class ChecksumMismatch(UploadError):
+    """The body is not what the client's checksum says; nothing of it is kept."""
+
+    code = "checksum-mismatch"
+
+    def __init__(self, algorithm: str) -> None:
+        super().__init__(f"the {algorithm} of the body is another; nothing of it was kept")
+        self.algorithm = algorithm
+
+
+class FinalUpload(UploadError):
+    """The upload is made of others (tus 1.0.0, concatenation); it takes no bytes of its own."""
+
+    code = "final-upload"
+
+    def __init__(self) -> None:
+        super().__init__("a final upload is made of partial ones and takes no bytes")
+
+
+class PartialUpload(UploadError):
+    """The upload is a part of another (tus 1.0.0, concatenation), and no file of its own."""
+
+    code = "partial-upload"
+
+    def __init__(self) -> None:
+        super().__init__("a partial upload is read through the final one only")
+
+
 class TooLarge(UploadError):
     """More bytes than the upload or the server takes; ``limit`` in bytes."""
 

@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from tusbridge.errors import DatabaseUnavailable
-from tusbridge.models import AbstractUpload, Status
+from tusbridge.models import AbstractUpload, Concat, Status
 from tusbridge.rows import database_errors, database_of
 
 # Waits in seconds between tries of a statement that must not be given up lightly.
@@ -54,14 +54,32 @@ def _update(model: type[AbstractUpload], where: Q, values: Mapping[str, Any]) ->
         return model._base_manager.using(using).filter(where).update(**values)
 
 
-def acquire(model: type[AbstractUpload], pk: Any, *, offset: int, token: str, ttl: float) -> bool:
-    """Take the lease of an upload that is at ``offset`` bytes and has no live holder.
+def acquire(
+    model: type[AbstractUpload],
+    pk: Any,
+    *,
+    offset: int,
+    token: str,
+    ttl: float,
+    length: int | None = None,
+) -> bool:
+    """Take the lease of an upload that is at ``offset`` bytes and has no live holder. With
+    ``length`` that is set in the same statement, and must not have been set before.
 
     :raises DatabaseUnavailable: nothing was changed, or the lease runs out after ``ttl`` seconds.
     """
     where = Q(pk=pk, status=Status.UPLOADING, offset=offset) & _free()
     values = {"lease_token": token, "lease_until": until(ttl), "progress_at": DatabaseNow()}
+    if length is not None:
+        where &= Q(length__isnull=True)
+        values["length"] = length
     return _update(model, where, values) == 1
+
+
+def renew(model: type[AbstractUpload], pk: Any, *, token: str, ttl: float) -> bool:
+    """Keep the lease for another ``ttl`` seconds; False when it is lost."""
+    where = Q(pk=pk, lease_token=token, status=Status.UPLOADING)
+    return _update(model, where, {"lease_until": until(ttl), "progress_at": DatabaseNow()}) == 1
 
 
 def commit(
@@ -93,16 +111,16 @@ def commit(
     return _insist(lambda: _update(model, where, change)) == 1
 
 
-def complete(model: type[AbstractUpload], pk: Any, *, token: str, now: datetime) -> bool:
-    """Mark the upload complete and let the lease go; False when the lease is lost."""
+def complete(
+    model: type[AbstractUpload], pk: Any, *, token: str, values: Mapping[str, Any]
+) -> bool:
+    """Mark the upload complete, set ``values`` and let the lease go; False when it is lost."""
     where = Q(pk=pk, lease_token=token, status=Status.UPLOADING)
     change = {
         "status": Status.COMPLETE,
-        "completed_on": now,
-        "expires_at": None,
-        "store_state": {},
         "lease_token": None,
         "lease_until": None,
+        **values,
     }
     return _insist(lambda: _update(model, where, change)) == 1
 
@@ -142,13 +160,21 @@ def terminate(model: type[AbstractUpload], pk: Any) -> bool:
 
 
 def expire(model: type[AbstractUpload], pk: Any, *, now: datetime) -> bool:
-    """End an unfinished upload that is past its time and that nobody is writing to."""
-    where = Q(pk=pk, status=Status.UPLOADING, expires_at__lte=now) & _free()
+    """End an upload that is past its time and that nobody is writing to; never a finished one."""
+    is_open = Q(status=Status.UPLOADING)
+    is_part = Q(status=Status.COMPLETE, concat=Concat.PARTIAL)
+    where = Q(pk=pk, expires_at__lte=now) & (is_open | is_part) & _free()
     return _update(model, where, _ended()) == 1
 
 
 def _ended() -> dict[str, Any]:
-    return {"status": Status.TERMINATED, "lease_token": new_token(), "lease_until": None}
+    return {
+        "status": Status.TERMINATED,
+        "concat_key": None,
+        "announce_at": None,
+        "lease_token": new_token(),
+        "lease_until": None,
+    }
 
 
 def beat(model: type[AbstractUpload], held: Mapping[Any, str], *, ttl: float) -> None:

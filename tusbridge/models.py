@@ -11,6 +11,7 @@ from django.core.files.storage import Storage, storages
 from django.db import models
 
 from tusbridge.conf import get_options
+from tusbridge.protocol import rules
 from tusbridge.protocol.rules import UploadState
 
 if TYPE_CHECKING:
@@ -50,16 +51,26 @@ class Concat(models.TextChoices):
     """What an upload is to a concatenation (tus 1.0.0, concatenation)."""
 
     NONE = "", "none"
-    PARTIAL = "partial", "partial"
-    FINAL = "final", "final"
+    PARTIAL = rules.PARTIAL, "partial"
+    FINAL = rules.FINAL, "final"
 
 
 class UploadQuerySet(models.QuerySet["AbstractUpload"]):
     """Uploads by what becomes of them."""
 
+    def finished(self) -> "Self":
+        """Complete, and files of their own: not those that were uploaded as parts of others."""
+        return self.filter(status=Status.COMPLETE).exclude(concat=Concat.PARTIAL)
+
     def expired(self, now: datetime) -> "Self":
-        """Unfinished and past their time."""
-        return self.filter(status=Status.UPLOADING, expires_at__lte=now)
+        """Past their time: unfinished, or partial and made use of or forgotten."""
+        is_open = models.Q(status=Status.UPLOADING)
+        is_part = models.Q(status=Status.COMPLETE, concat=Concat.PARTIAL)
+        return self.filter(is_open | is_part, expires_at__lte=now)
+
+    def unannounced(self, before: datetime) -> "Self":
+        """Complete, but a crash may have kept their receivers from hearing of it."""
+        return self.filter(status=Status.COMPLETE, announce_at__lt=before)
 
     def unfinished_business(self) -> "Self":
         """Terminated, but their bytes may still be there."""
@@ -102,9 +113,15 @@ class AbstractUpload(models.Model):
     protocol = models.CharField(max_length=16, choices=Protocol.choices, default=Protocol.TUS)
     completes_itself = models.BooleanField(default=True)
     concat = models.CharField(max_length=8, choices=Concat.choices, default=Concat.NONE, blank=True)
+    # a final upload: "field" as the client wrote it, and the "ids"; a partial one: the unfinished
+    # "finals" that wait for it
     parts = models.JSONField(null=True, blank=True)
+    # the same for a request that is sent again after a lost answer
+    concat_key = models.CharField(max_length=64, null=True, blank=True, unique=True)
     created_on = models.DateTimeField(auto_now_add=True)
     completed_on = models.DateTimeField(null=True, blank=True)
+    # set while receivers of upload_completed may not have heard of it
+    announce_at = models.DateTimeField(null=True, blank=True, db_index=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     storage_alias = models.CharField(max_length=64, default="default")
     store_state = models.JSONField(default=dict, blank=True)
@@ -128,6 +145,30 @@ class AbstractUpload(models.Model):
         return self.status == Status.COMPLETE
 
     @property
+    def is_finished(self) -> bool:
+        """Whether it is complete, and a file of its own: not one that is a part of another."""
+        return self.is_complete and not self.is_part
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it was uploaded to become a part of another (tus 1.0.0, Upload-Concat)."""
+        return self.concat == Concat.PARTIAL
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is made of parts that are not all complete yet."""
+        return (
+            self.concat == Concat.FINAL
+            and self.status == Status.UPLOADING
+            and (self.length is None or self.offset < self.length)
+        )
+
+    @property
+    def part_ids(self) -> list[str]:
+        """The ids of the partial uploads that a final one is made of, in their order."""
+        return list((self.parts or {}).get("ids", ()))
+
+    @property
     def state(self) -> UploadState:
         """What the rules look at."""
         return UploadState(
@@ -135,6 +176,7 @@ class AbstractUpload(models.Model):
             length=self.length,
             is_complete=self.is_complete,
             expires_at=self.expires_at,
+            concat=self.concat,
         )
 
 

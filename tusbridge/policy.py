@@ -10,7 +10,7 @@ from django.utils.module_loading import import_string
 from tusbridge.conf import Options
 from tusbridge.errors import Unauthenticated, UploadNotFound
 from tusbridge.models import AbstractUpload
-from tusbridge.protocol.rules import Limits
+from tusbridge.protocol.rules import CreateRequest, Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Policy:
         """What this actor may send."""
         return Limits(max_length=self.options.MAX_LENGTH)
 
-    def check_create(self, actor: Actor) -> None:
+    def check_create(self, actor: Actor, request: CreateRequest) -> None:
         """:raises Forbidden: the actor may not begin an upload."""
 
     def check_append(self, actor: Actor, upload: AbstractUpload) -> None:

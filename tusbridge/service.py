@@ -2,24 +2,28 @@
 
 import logging
 import os.path
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.utils import timezone
 
-from tusbridge import leases
+from tusbridge import leases, signals
 from tusbridge.appending import COMPLETING_TTL_SECONDS, Appending
 from tusbridge.body import BodyEnd
+from tusbridge.concatenating import Concatenation, in_background
 from tusbridge.conf import Options, get_options
 from tusbridge.errors import (
     BlobTruncated,
     BodyIncomplete,
+    ChecksumMismatch,
     DatabaseUnavailable,
     LeaseLost,
+    PartialUpload,
+    ServerStopping,
     StoreFull,
     UploadBusy,
     UploadError,
@@ -35,7 +39,9 @@ from tusbridge.models import (
 )
 from tusbridge.policy import Actor, Policy, get_policy
 from tusbridge.protocol import rules
-from tusbridge.protocol.rules import AppendRequest, CreateRequest
+from tusbridge.protocol.checksums import RunningChecksum
+from tusbridge.protocol.rules import AppendPlan, AppendRequest, CreateRequest
+from tusbridge.protocol.tus import UPLOAD_ID
 from tusbridge.rows import database_errors, database_of, get_row, release_connections
 from tusbridge.stores import Blob, Store, get_store
 
@@ -47,7 +53,8 @@ BUSY_POLL_SECONDS = 0.15
 BUSY_PATIENCE_SECONDS = 3.6
 # Without progress for this long, an upload with all its bytes was left uncompleted by a crash.
 LEFT_AFTER = timedelta(minutes=2)
-_UPLOAD_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+# Bytes that are copied while a client waits for its answer; more are copied behind it.
+COPY_WHILE_WAITING = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +94,7 @@ class UploadService:
         :raises UploadNotFound: no such upload, or not this actor's.
         :raises UploadGone: it has expired.
         """
-        if not _UPLOAD_ID.fullmatch(upload_id):
+        if not UPLOAD_ID.fullmatch(upload_id):
             raise UploadNotFound
         upload = get_row(self.model, upload_id)
         if upload is None or upload.status == Status.TERMINATED:
@@ -102,14 +109,27 @@ class UploadService:
         Completes what a crash left uncompleted; never tells more bytes than are there.
         """
         upload = self.find(upload_id, actor, self.policy.check_read)
+        if upload.is_waiting:
+            return Concatenation(self).go_on(upload)
         if upload.is_complete or upload.offset == 0:
             return upload
         if upload.file.name:
-            return self.settle(upload)  # all bytes came, and they may be in the storage already
-        available = self.store_of(upload).available(self._blob(upload), upload.offset)
+            return self.settle_soon(upload)  # all bytes came, and may be in the storage already
+        available = self.store_of(upload).available(self.blob_of(upload), upload.offset)
         if available < upload.offset:
             self._take_down(upload, available, None)
-        return self.settle(upload)
+        return self.settle_soon(upload)
+
+    def find_to_append(self, upload_id: str, actor: Actor) -> AbstractUpload:
+        """The upload, if the actor may append to it.
+
+        :raises UploadNotFound: no such upload, or not this actor's.
+        :raises UploadGone: it has expired.
+        :raises FinalUpload: it is made of others.
+        """
+        upload = self.find(upload_id, actor, self.policy.check_append)
+        rules.check_takes_bytes(upload.state)
+        return upload
 
     def _take_down(self, upload: AbstractUpload, available: int, token: str | None) -> None:
         logger.error(
@@ -126,13 +146,31 @@ class UploadService:
         """A new upload without bytes; one of length 0 is complete at once.
 
         :raises TooLarge: the length is over the actor's limit.
+        :raises ChecksumMismatch: there is one, and it is not that of an empty body.
         :raises StoreFull: there is no room at all.
         """
+        plan = rules.plan_create(request, self.policy.limits(actor))
+        _verify_empty(plan)
         if request.length == 0:
             appending = self.begin_create(request, actor)
             appending.end(BodyEnd.WHOLE)
             return appending.upload
         return self._insert(request, actor, token=None)
+
+    def concatenate(
+        self, request: CreateRequest, part_ids: Sequence[str], actor: Actor
+    ) -> AbstractUpload:
+        """A final upload of partial ones; the same one for a request that came before.
+
+        The bytes are safe on return, and the offset is the length if all parts are complete. Where
+        much is to be copied, the file gets into the storage some time later.
+
+        :raises UploadNotFound: a part is unknown, or not this actor's.
+        :raises UploadGone: a part has expired.
+        :raises InvalidField: one of them is no partial upload.
+        :raises TooLarge: together they are over the actor's limit.
+        """
+        return Concatenation(self).create(request, part_ids, actor)
 
     def begin_create(self, request: CreateRequest, actor: Actor) -> Appending:
         """A new upload whose bytes follow; to be ended by :meth:`end_create`."""
@@ -143,7 +181,7 @@ class UploadService:
 
     def _insert(self, request: CreateRequest, actor: Actor, *, token: str | None) -> AbstractUpload:
         rules.plan_create(request, self.policy.limits(actor))
-        self.policy.check_create(actor)
+        self.policy.check_create(actor, request)
         upload = self.model(
             upload_id=generate_upload_id(),
             user_id=actor.user_id,
@@ -155,6 +193,7 @@ class UploadService:
             expires_at=self.new_expiry(),
             storage_alias=self.options.STORAGE,
             lease_token=token,
+            concat=request.concat,
         )
         if token:
             upload.lease_until = leases.until(self.options.LEASE_TTL)
@@ -163,9 +202,7 @@ class UploadService:
         using = database_of(self.model)
         with database_errors(using):
             upload.save(using=using, force_insert=True)
-        logger.info(
-            "upload-created", extra={"upload_id": upload.upload_id, "length": upload.length}
-        )
+        signals.announce(signals.upload_created, upload)
         return upload
 
     def end_create(self, appending: Appending, how: BodyEnd) -> AbstractUpload:
@@ -176,6 +213,8 @@ class UploadService:
         """
         if how in {BodyEnd.GONE, BodyEnd.TIMED_OUT}:
             raise BodyIncomplete
+        if how is BodyEnd.STOPPING and appending.is_checked:
+            raise ServerStopping
         # a server that stops tells how far it came, and the client goes on from there
         appending.end(BodyEnd.WHOLE if how is BodyEnd.STOPPING else how)
         return appending.upload
@@ -193,6 +232,7 @@ class UploadService:
         Waits at most ``wait`` seconds for another holder to end or to fall silent.
 
         :raises OffsetMismatch: the client is behind or ahead.
+        :raises LengthConflict: it names another length than the upload has.
         :raises TooLarge: the body is longer than the rest.
         :raises UploadBusy: another request is appending, and makes progress.
         """
@@ -201,7 +241,9 @@ class UploadService:
         while True:
             plan = rules.plan_append(upload.state, request, limits)
             if request.content_length == 0:
-                self.settle(upload)
+                _verify_empty(plan)
+            if request.content_length == 0 and plan.length is None:
+                self.settle_soon(upload)
                 return None
             token = leases.new_token()
             if upload.is_complete or leases.acquire(
@@ -210,9 +252,12 @@ class UploadService:
                 offset=plan.offset,
                 token=token,
                 ttl=self.options.LEASE_TTL,
+                length=plan.length,
             ):
+                if plan.length is not None:
+                    upload.length = plan.length
                 return Appending(self, upload, plan, token)
-            upload = self.find(upload.upload_id, actor, self.policy.check_append)
+            upload = self.find_to_append(upload.upload_id, actor)
             rules.plan_append(upload.state, request, limits)
             if time.monotonic() + BUSY_POLL_SECONDS > deadline:
                 raise UploadBusy
@@ -229,7 +274,7 @@ class UploadService:
         wait: float = BUSY_PATIENCE_SECONDS,
     ) -> AbstractUpload:
         """Append a body that is at hand: find, begin, feed, end."""
-        upload = self.find(upload_id, actor, self.policy.check_append)
+        upload = self.find_to_append(upload_id, actor)
         appending = self.begin_append(upload, request, actor, wait=wait)
         if appending is None:
             return upload
@@ -252,10 +297,23 @@ class UploadService:
         if not leases.acquire(self.model, upload.pk, offset=upload.offset, token=token, ttl=ttl):
             return upload
         try:
-            self._record_name(upload, token)
+            if not upload.is_part:
+                self._record_name(upload, token)
             self.finish(upload, token)
         except (LeaseLost, StoreFull) as error:
             self._log_unsettled(upload, error)
+        return upload
+
+    def settle_soon(self, upload: AbstractUpload) -> AbstractUpload:
+        """As :meth:`settle`; but what takes long is done behind the answer."""
+        is_long = (
+            _has_all_bytes(upload)
+            and self.store_of(upload).bytes_to_copy(self.blob_of(upload), upload.offset)
+            > COPY_WHILE_WAITING
+        )
+        if not is_long:
+            return self.settle(upload)
+        in_background(upload.upload_id, partial(self.settle, upload))
         return upload
 
     def _log_unsettled(self, upload: AbstractUpload, error: UploadError) -> None:
@@ -284,41 +342,77 @@ class UploadService:
 
     def finish(self, upload: AbstractUpload, token: str) -> None:
         """Hand the bytes to the storage under the recorded name, then mark the upload complete.
+        Those of a partial upload stay where they are.
 
         The caller holds the lease. Idempotent: a crash between the steps is mended by
         :meth:`settle`.
 
         :raises LeaseLost: somebody else completes it.
         """
+        if not upload.is_part:
+            self._publish(upload, token)
+        values: dict[str, Any] = {"completed_on": self.clock()}
+        if not upload.is_part:
+            is_heard = signals.has_receivers(signals.upload_completed)
+            announce_at = self.clock() if is_heard else None
+            values |= {"expires_at": None, "store_state": {}, "announce_at": announce_at}
+        if not leases.complete(self.model, upload.pk, token=token, values=values):
+            raise LeaseLost
+        for name, value in {**values, "status": Status.COMPLETE}.items():
+            setattr(upload, name, value)
+        if upload.concat:
+            Concatenation(self).completed(upload)
+        if not upload.is_part:
+            self.announce_completed(upload)
+
+    def _publish(self, upload: AbstractUpload, token: str) -> None:
         assert upload.length is not None, "only an upload with a length completes itself"
-        store = self.store_of(upload)
+        renew = partial(
+            leases.renew, self.model, upload.pk, token=token, ttl=COMPLETING_TTL_SECONDS
+        )
+        name = str(upload.file.name)
         try:
-            store.complete(self._blob(upload), str(upload.file.name), upload.length, token)
+            self.store_of(upload).complete(
+                self.blob_of(upload), name, upload.length, token, still_mine=renew
+            )
         except UploadError as error:
             if isinstance(error, BlobTruncated):
                 self._take_down(upload, error.available, token)
             leases.release(self.model, upload.pk, token=token)
             raise
-        now = self.clock()
-        if not leases.complete(self.model, upload.pk, token=token, now=now):
-            raise LeaseLost
-        upload.status = Status.COMPLETE
-        upload.completed_on = now
-        upload.expires_at = None
-        logger.info(
-            "upload-completed", extra={"upload_id": upload.upload_id, "length": upload.length}
-        )
+
+    def announce_completed(self, upload: AbstractUpload) -> None:
+        """Tell receivers that the upload is complete, and note that they were told."""
+        signals.announce(signals.upload_completed, upload)
+        if upload.announce_at is None:
+            return
+        using = database_of(self.model)
+        try:
+            with database_errors(using):
+                rows = self.model._base_manager.using(using).filter(pk=upload.pk)
+                rows.update(announce_at=None)
+        except UploadError as error:
+            # told once more by the sweep
+            self._log_unsettled(upload, error)
 
     def read(self, upload_id: str, actor: Actor) -> AbstractUpload:
         """A finished upload, to be read.
 
         :raises UploadIncomplete: bytes are missing.
+        :raises UploadBusy: they are being put together.
+        :raises PartialUpload: it is a part of another, and no file.
         """
         upload = self.find(upload_id, actor, self.policy.check_read)
-        upload = self.settle(upload)
-        if not upload.is_complete:
-            raise UploadIncomplete(upload.offset, upload.length)
-        return upload
+        if upload.is_part:
+            raise PartialUpload
+        if upload.is_waiting:
+            upload = Concatenation(self).go_on(upload)
+        upload = self.settle_soon(upload)
+        if upload.is_complete:
+            return upload
+        if upload.offset == upload.length and upload.completes_itself:
+            raise UploadBusy
+        raise UploadIncomplete(upload.offset, upload.length)
 
     def open(self, upload: AbstractUpload, start: int, stop: int) -> Iterator[bytes]:
         """The bytes [start, stop) of a finished upload, in pieces."""
@@ -333,10 +427,10 @@ class UploadService:
             was_first = leases.terminate(self.model, upload.pk)
         except StoreFull:
             # the record cannot be changed for want of the room that these bytes take
-            self.store_of(upload).delete(self._blob(upload), str(upload.file.name or ""))
+            self.store_of(upload).delete(self.blob_of(upload), str(upload.file.name or ""))
             was_first = leases.terminate(self.model, upload.pk)
         if was_first:
-            logger.info("upload-terminated", extra={"upload_id": upload.upload_id})
+            signals.announce(signals.upload_terminated, upload)
         try:
             self._remove(upload)
         except UploadError as error:
@@ -350,7 +444,7 @@ class UploadService:
         if row is None:
             return
         upload = row  # as it was when it ended: with the last segment, and the name
-        self.store_of(upload).delete(self._blob(upload), str(upload.file.name or ""))
+        self.store_of(upload).delete(self.blob_of(upload), str(upload.file.name or ""))
         using = database_of(self.model)
         with database_errors(using):
             self.model._base_manager.using(using).filter(
@@ -367,7 +461,9 @@ class UploadService:
         removed = completed = failed = 0
         for upload in self._to_sweep(now, limit):
             try:
-                if upload.status == Status.UPLOADING and upload.offset == upload.length:
+                if upload.status == Status.COMPLETE and upload.announce_at is not None:
+                    self.announce_completed(upload)
+                elif upload.completes_itself and _has_all_bytes(upload):
                     completed += self.settle(upload).is_complete
                 elif upload.status == Status.TERMINATED or self._expire(upload, now):
                     self._remove(upload)
@@ -382,7 +478,7 @@ class UploadService:
     def _expire(self, upload: AbstractUpload, now: datetime) -> bool:
         if not leases.expire(self.model, upload.pk, now=now):
             return False
-        logger.info("upload-expired", extra={"upload_id": upload.upload_id})
+        signals.announce(signals.upload_expired, upload)
         return True
 
     def _to_sweep(self, now: datetime, limit: int) -> list[AbstractUpload]:
@@ -393,6 +489,7 @@ class UploadService:
                 *rows.unfinished_business().order_by("pk")[:limit],
                 *rows.expired(now).order_by("expires_at")[:limit],
                 *rows.left_uncompleted(now - LEFT_AFTER).order_by("pk")[:limit],
+                *rows.unannounced(now - LEFT_AFTER).order_by("announce_at")[:limit],
             ]
 
     def store_of(self, upload: AbstractUpload) -> Store:
@@ -417,5 +514,16 @@ class UploadService:
             return None
         return self.clock() + timedelta(seconds=self.options.EXPIRE_AFTER)
 
-    def _blob(self, upload: AbstractUpload) -> Blob:
+    def blob_of(self, upload: AbstractUpload) -> Blob:
+        """This upload's bytes, as the store knows them."""
         return Blob(key=upload.upload_id, state=upload.store_state)
+
+
+def _has_all_bytes(upload: AbstractUpload) -> bool:
+    return upload.status == Status.UPLOADING and upload.offset == upload.length
+
+
+def _verify_empty(plan: AppendPlan) -> None:
+    """:raises ChecksumMismatch: there is a checksum, and it is not that of an empty body."""
+    if plan.checksum is not None and not RunningChecksum(plan.checksum).agrees:
+        raise ChecksumMismatch(plan.checksum.algorithm)

@@ -95,9 +95,9 @@ def test_release_is_for_the_holder_only(upload: Upload) -> None:
 def test_complete_is_for_the_holder_and_once(upload: Upload) -> None:
     now = timezone.now()
     assert take(upload, ONE)
-    assert not leases.complete(Upload, upload.pk, token=TWO, now=now)
-    assert leases.complete(Upload, upload.pk, token=ONE, now=now)
-    assert not leases.complete(Upload, upload.pk, token=ONE, now=now)
+    assert not leases.complete(Upload, upload.pk, token=TWO, values={"completed_on": now})
+    assert leases.complete(Upload, upload.pk, token=ONE, values={"completed_on": now})
+    assert not leases.complete(Upload, upload.pk, token=ONE, values={"completed_on": now})
     assert not take(upload, TWO)
 
 

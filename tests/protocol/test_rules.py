@@ -7,7 +7,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tusbridge.errors import LengthConflict, OffsetMismatch, TooLarge, UploadError, UploadGone
+from tusbridge.errors import (
+    FinalUpload,
+    InvalidField,
+    LengthConflict,
+    OffsetMismatch,
+    TooLarge,
+    UploadError,
+    UploadGone,
+)
+from tusbridge.protocol.checksums import Checksum
 from tusbridge.protocol.rules import (
     AppendPlan,
     AppendRequest,
@@ -15,7 +24,9 @@ from tusbridge.protocol.rules import (
     Limits,
     UploadState,
     check_alive,
+    check_takes_bytes,
     plan_append,
+    plan_concat,
     plan_create,
 )
 
@@ -219,6 +230,105 @@ def test_no_plan_ever_reaches_past_the_length(
     assert plan.offset == state.offset == request.offset
     assert plan.offset + plan.limit == state.length
     assert content_length is None or content_length <= plan.limit
+
+
+# --- deferred length (rows 67 to 77)
+
+
+def test_row_67_a_creation_of_deferred_length_may_write_up_to_the_limit() -> None:
+    request = CreateRequest(
+        length=None, metadata="", filename="", content_type="", has_body=True, content_length=None
+    )
+    assert plan_create(request, LIMITS) == AppendPlan(offset=0, limit=100)
+
+
+@pytest.mark.parametrize("length", [5, 10, 100])
+def test_row_71_the_length_is_set_by_the_append_that_tells_it(length: int) -> None:
+    plan = plan_append(upload(5, None), append(5, 0, length), LIMITS)
+    assert plan == AppendPlan(offset=5, limit=length - 5, length=length)
+
+
+@pytest.mark.parametrize(
+    ("state", "request_", "error"),
+    [
+        pytest.param(upload(5, 10), append(5, 0, 11), LengthConflict, id="row-72-another-length"),
+        pytest.param(upload(5, None), append(5, 0, 4), InvalidField, id="row-73-below-the-offset"),
+        pytest.param(upload(5, None), append(5, 0, 101), TooLarge, id="row-74-over-the-limit"),
+        pytest.param(upload(5, None), append(5, 96), TooLarge, id="row-75-body-over-the-limit"),
+        pytest.param(upload(5, None), append(5, 6, 10), TooLarge, id="row-71-body-over-the-length"),
+        pytest.param(
+            upload(5, None), append(6, 0, 4), OffsetMismatch, id="offset-is-judged-before-length"
+        ),
+    ],
+)
+def test_a_length_that_cannot_be_is_refused(
+    state: UploadState, request_: AppendRequest, error: type[UploadError]
+) -> None:
+    with pytest.raises(error):
+        plan_append(state, request_, LIMITS)
+
+
+def test_row_72_77_the_same_length_again_changes_nothing() -> None:
+    assert plan_append(upload(5, 10), append(5, 5, 10), LIMITS).length is None
+
+
+# --- checksum (rows 93 to 96)
+
+
+def test_row_93_a_checksum_is_part_of_the_plan() -> None:
+    request = AppendRequest(offset=0, content_length=3, checksum="crc32 NSRBwg==")
+    wanted = Checksum(algorithm="crc32", digest=bytes.fromhex("352441c2"))
+    assert plan_append(upload(0), request, LIMITS).checksum == wanted
+
+
+@pytest.mark.parametrize(
+    ("offset", "content_length", "error"),
+    [
+        pytest.param(0, 3, InvalidField, id="row-95-unknown-algorithm"),
+        pytest.param(1, 3, OffsetMismatch, id="offset-is-judged-before-the-algorithm"),
+        pytest.param(0, 11, TooLarge, id="overrun-is-judged-before-the-algorithm"),
+    ],
+)
+def test_the_algorithm_is_judged_last(
+    offset: int, content_length: int, error: type[UploadError]
+) -> None:
+    request = AppendRequest(offset=offset, content_length=content_length, checksum="rot13 YQ==")
+    with pytest.raises(error):
+        plan_append(upload(0), request, LIMITS)
+
+
+# --- concatenation (rows 107, 113, 119, 125)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "length"),
+    [([5], 5), ([5, 0, 7], 12), ([50, 50], 100), ([5, None], None), ([None], None)],
+)
+def test_row_107_125_a_final_upload_is_as_long_as_its_parts(
+    lengths: list[int | None], length: int | None
+) -> None:
+    assert plan_concat(lengths, LIMITS) == length
+
+
+@pytest.mark.parametrize("lengths", [[101], [50, 51], [101, None]])
+def test_row_119_parts_over_the_limit_together_are_refused(lengths: list[int | None]) -> None:
+    with pytest.raises(TooLarge) as caught:
+        plan_concat(lengths, LIMITS)
+    assert caught.value.limit == 100
+
+
+def test_row_113_only_a_final_upload_takes_no_bytes() -> None:
+    final = UploadState(offset=5, length=5, is_complete=True, expires_at=None, concat="final")
+    with pytest.raises(FinalUpload):
+        check_takes_bytes(final)
+    check_takes_bytes(upload(5))
+
+
+def test_a_partial_upload_expires_though_it_is_complete() -> None:
+    past = NOW - timedelta(seconds=1)
+    part = UploadState(offset=5, length=5, is_complete=True, expires_at=past, concat="partial")
+    with pytest.raises(UploadGone):
+        check_alive(part, NOW)
 
 
 # --- expiration

@@ -15,8 +15,6 @@ from tusbridge.protocol.rules import (
     AppendRequest,
     CreateRequest,
     Limits,
-    UploadState,
-    plan_append,
 )
 
 TYPE = "application/offset+octet-stream"
@@ -157,14 +155,14 @@ def test_creation_with_a_length_is_taken(text: str, length: int) -> None:
         pytest.param(
             {"upload-length": "5", "upload-concat": "final;/files/a"}, id="row-121-final-and-length"
         ),
+        pytest.param({"upload-concat": "final"}, id="row-118-final-without-semicolon"),
+        pytest.param({"upload-concat": "partial"}, id="row-105-partial-without-length"),
         pytest.param(
-            {
-                "upload-length": "1",
-                "content-type": TYPE,
-                "content-length": "1",
-                "upload-checksum": "rot13 YQ==",
-            },
-            id="row-95-unknown-checksum-algorithm",
+            {"upload-concat": "final;/files/a", "upload-defer-length": "1"},
+            id="row-121-final-and-deferred-length",
+        ),
+        pytest.param(
+            {"upload-concat": "final;" + "/files/a " * (tus.MAX_PARTS + 1)}, id="R16-too-many-parts"
         ),
     ],
 )
@@ -172,32 +170,92 @@ def test_creation_with_broken_fields_is_a_400(fields: dict[str, str]) -> None:
     assert status_of(tus.parse_create, fields) == 400
 
 
+# --- creation: deferred lengths, checksums, parts (rows 67 to 77, 98, 105 to 124)
+
+
+def test_row_67_a_deferred_length_is_none() -> None:
+    assert tus.parse_create({"upload-defer-length": "1"}).length is None
+
+
+def test_row_98_a_creations_checksum_is_kept_as_written() -> None:
+    fields = {
+        "upload-length": "1",
+        "content-type": TYPE,
+        "content-length": "1",
+        "upload-checksum": "sha1 hvfkN/qlp/zhXR3cuerq6jd2Z7g=",
+    }
+    assert tus.parse_create(fields).checksum == "sha1 hvfkN/qlp/zhXR3cuerq6jd2Z7g="
+
+
+def test_row_105_a_partial_upload_is_created_like_others() -> None:
+    request = tus.parse_create({"upload-length": "5", "upload-concat": "partial"})
+    assert (request.concat, request.length, request.parts) == ("partial", 5, ())
+
+
+def test_row_107_a_final_upload_names_its_parts_in_order() -> None:
+    field = "final;/files/b http://x/files/a /files/b"
+    request = tus.parse_create({"upload-concat": field})
+    assert (request.concat, request.length) == ("final", None)
+    assert request.parts == ("/files/b", "http://x/files/a", "/files/b")
+    assert request.concat_field == field
+
+
+def test_row_122_a_final_upload_with_a_body_is_a_403() -> None:
+    fields = {"upload-concat": "final;/files/a", "content-length": "5", "content-type": TYPE}
+    assert status_of(tus.parse_create, fields) == 403
+
+
+ID = "0123456789abcdef0123456789abcdef"
+
+
 @pytest.mark.parametrize(
-    ("extension", "fields"),
+    "url",
     [
-        pytest.param("creation-defer-length", {"upload-defer-length": "1"}, id="row-67"),
-        pytest.param(
-            "concatenation", {"upload-length": "5", "upload-concat": "partial"}, id="row-105"
-        ),
-        pytest.param(
-            "checksum",
-            {
-                "upload-length": "1",
-                "content-type": TYPE,
-                "content-length": "1",
-                "upload-checksum": "sha1 hvfkN/qlp/zhXR3cuerq6jd2Z7g=",
-            },
-            id="row-98",
-        ),
+        f"/files/{ID}",
+        f"http://host.example/files/{ID}",
+        f"https://HOST.example/files/{ID}",
+        f"http://host.example:80/files/{ID}",
+        f"https://host.example:443/files/{ID}",
     ],
 )
-def test_creation_that_needs_an_extension_is_refused_unless_it_is_announced(
-    extension: str, fields: dict[str, str]
-) -> None:
-    if extension in tus.EXTENSIONS:
-        tus.parse_create(fields)
-    else:
-        assert status_of(tus.parse_create, fields) == 400
+@pytest.mark.parametrize("path", ["/files/", "/files"])
+def test_row_109_a_part_is_named_absolutely_or_by_path(url: str, path: str) -> None:
+    assert tus.parse_upload_url(url, path, "host.example") == ID
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        ID,
+        f"files/{ID}",
+        f"/other/{ID}",
+        f"/files/../files/{ID}",
+        "/files/../../etc/passwd",
+        "/files/",
+        f"/files/{ID.upper()}",
+        f"/files/{ID}/",
+        f"/files/{ID}?x",
+        f"/files/{ID}#x",
+        f"/files/{ID[:-1]}\u0660",
+        f"/files/%30{ID[1:]}",
+        f"//host.example/files/{ID}",
+        f"http://other.example/files/{ID}",
+        f"http://host.example:8080/files/{ID}",
+        f"http://user@host.example/files/{ID}",
+        f"http:///files/{ID}",
+        f"ftp://host.example/files/{ID}",
+        f"file:///files/{ID}",
+        f"http://[host/files/{ID}",
+    ],
+)
+def test_row_120_r16_r30_what_is_no_upload_of_this_server_is_refused(url: str) -> None:
+    with pytest.raises(errors.InvalidField):
+        tus.parse_upload_url(url, "/files/", "host.example")
+
+
+def test_row_107_a_part_is_found_on_a_port_of_its_own() -> None:
+    url = f"http://127.0.0.1:8000/files/{ID}"
+    assert tus.parse_upload_url(url, "/files/", "127.0.0.1:8000") == ID
 
 
 # --- creation: metadata (rows 53 to 62, section 7.3)
@@ -506,19 +564,10 @@ def test_malformed_offset_is_named_before_an_unknown_checksum() -> None:
     assert caught.value.name == "Upload-Offset"
 
 
-def test_patch_with_a_checksum_is_refused_unless_checksums_are_announced() -> None:
-    """After the offset has been compared, and whatever else comes first in the order."""
-    request = tus.parse_append(patch(upload_checksum="sha1 hvfkN/qlp/zhXR3cuerq6jd2Z7g="))
-    limits = Limits(max_length=100)
-    here = UploadState(offset=request.offset, length=50, is_complete=False, expires_at=None)
-    if "checksum" not in tus.EXTENSIONS:
-        with pytest.raises(errors.NotSupported):
-            plan_append(here, request, limits)
-    elsewhere = UploadState(
-        offset=request.offset + 1, length=50, is_complete=False, expires_at=None
-    )
-    with pytest.raises(errors.OffsetMismatch):
-        plan_append(elsewhere, request, limits)
+def test_patch_carries_its_checksum_as_written() -> None:
+    written = "sha1 hvfkN/qlp/zhXR3cuerq6jd2Z7g="
+    assert tus.parse_append(patch(upload_checksum=written)).checksum == written
+    assert tus.parse_append(patch()).checksum is None
 
 
 field_names = st.sampled_from(
@@ -562,6 +611,13 @@ def test_options_tell_what_the_server_offers() -> None:
     assert answer.body == ""
     assert answer.fields["Tus-Version"] == "1.0.0"
     assert answer.fields["Tus-Max-Size"] == "1048576"
+    offered = answer.fields["Tus-Extension"].split(",")
+    assert offered == [*tus.EXTENSIONS, *tus.CONCAT_EXTENSIONS]
+    assert answer.fields["Tus-Checksum-Algorithm"] == "sha1,md5,sha256,sha512,crc32"
+
+
+def test_concatenation_is_offered_only_where_the_store_can_do_it() -> None:
+    answer = tus.render_options(Limits(max_length=5), can_concat=False)
     assert answer.fields["Tus-Extension"].split(",") == list(tus.EXTENSIONS)
 
 
@@ -582,12 +638,35 @@ def test_announced_extensions_are_those_of_the_protocol_and_follow_from_each_oth
         "concatenation",
         "concatenation-unfinished",
     }
-    announced = set(tus.EXTENSIONS)
+    offered = tus.EXTENSIONS + tus.CONCAT_EXTENSIONS
+    announced = set(offered)
     assert announced <= known
-    assert len(announced) == len(tus.EXTENSIONS)
+    assert len(announced) == len(offered)
     assert "creation" in announced or "creation-with-upload" not in announced
     assert "checksum" in announced or "checksum-trailer" not in announced
     assert "concatenation" in announced or "concatenation-unfinished" not in announced
+
+
+def test_row_67_head_of_a_deferred_upload_says_so() -> None:
+    fields = tus.render_head(facts(3, length=None)).fields
+    assert fields["Upload-Defer-Length"] == "1"
+    assert "Upload-Length" not in fields
+    assert "Upload-Defer-Length" not in tus.render_head(facts(3)).fields
+
+
+@pytest.mark.parametrize(("length", "told"), [(None, None), (12, "12")])
+def test_row_125_head_of_a_waiting_final_has_no_offset(
+    length: int | None, told: str | None
+) -> None:
+    concat = "final;/files/a /files/b"
+    waiting = tus.UploadFacts(
+        offset=None, length=length, metadata="", expires_at=None, concat=concat
+    )
+    fields = tus.render_head(waiting).fields
+    assert "Upload-Offset" not in fields
+    assert "Upload-Defer-Length" not in fields
+    assert fields.get("Upload-Length") == told
+    assert fields["Upload-Concat"] == concat
 
 
 def test_created_upload_has_a_location_and_nothing_else() -> None:
@@ -680,6 +759,9 @@ EXAMPLES: list[tuple[errors.UploadError, int]] = [
     (errors.NotSupported("Upload-Checksum"), 400),
     (errors.Unauthenticated(), 401),
     (errors.Forbidden(), 403),
+    (errors.FinalUpload(), 403),
+    (errors.PartialUpload(), 403),
+    (errors.ChecksumMismatch("sha1"), 460),
     (errors.UploadNotFound(), 404),
     (errors.MethodNotAllowed(tus.UPLOAD_METHODS), 405),
     (errors.OffsetMismatch(5, 7), 409),

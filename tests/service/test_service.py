@@ -293,11 +293,11 @@ class TestRaces:
         upload = make(service)
         complete = leases.complete
 
-        def robbed(model: Any, pk: Any, *, token: str, now: Any) -> bool:
+        def robbed(model: Any, pk: Any, *, token: str, values: Any) -> bool:
             monkeypatch.setattr(leases, "complete", complete)
             Upload.objects.filter(pk=pk).update(lease_token=None)
             assert service.head(upload.upload_id, NOBODY).is_complete
-            return complete(model, pk, token=token, now=now)
+            return complete(model, pk, token=token, values=values)
 
         monkeypatch.setattr(leases, "complete", robbed)
         with pytest.raises(LeaseLost):

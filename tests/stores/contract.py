@@ -38,7 +38,7 @@ class StoreContract:
         blob = store.create(KEY, 10)
         blob = write(store, blob, 0, b"he", b"", b"llo")
         blob = write(store, blob, 5, b"world", token=TWO)
-        store.complete(blob, NAME, 10, TWO)
+        store.complete(blob, NAME, 10, TWO, yes)
         assert finished(NAME) == b"helloworld"
 
     @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ class StoreContract:
     )
     def test_open_gives_a_range(self, store: Store, start: int, stop: int, expected: bytes) -> None:
         blob = write(store, store.create(KEY, 10), 0, b"helloworld")
-        store.complete(blob, NAME, 10, ONE)
+        store.complete(blob, NAME, 10, ONE, yes)
         assert b"".join(store.open(NAME, start, stop)) == expected
 
     def test_what_lies_beyond_the_offset_is_cut_off(
@@ -55,21 +55,21 @@ class StoreContract:
     ) -> None:
         blob = write(store, store.create(KEY, 6), 0, b"hello-not-committed")
         blob = write(store, blob, 5, b"!", token=TWO)
-        store.complete(blob, NAME, 6, TWO)
+        store.complete(blob, NAME, 6, TWO, yes)
         assert finished(NAME) == b"hello!"
 
     def test_an_empty_upload_is_an_empty_file(
         self, store: Store, finished: Callable[[str], bytes]
     ) -> None:
-        store.complete(store.create(KEY, 0), NAME, 0, ONE)
+        store.complete(store.create(KEY, 0), NAME, 0, ONE, yes)
         assert finished(NAME) == b""
 
     def test_completing_twice_is_completing_once(
         self, store: Store, finished: Callable[[str], bytes]
     ) -> None:
         blob = write(store, store.create(KEY, 5), 0, b"hello")
-        store.complete(blob, NAME, 5, ONE)
-        store.complete(blob, NAME, 5, TWO)
+        store.complete(blob, NAME, 5, ONE, yes)
+        store.complete(blob, NAME, 5, TWO, yes)
         assert finished(NAME) == b"hello"
 
     def test_a_writer_whose_token_was_replaced_writes_nothing(
@@ -82,7 +82,7 @@ class StoreContract:
             with pytest.raises(LeaseLost):
                 old.write([b"rld"])
             assert old.offset == 7
-        store.complete(blob, NAME, 10, TWO)
+        store.complete(blob, NAME, 10, TWO, yes)
         assert finished(NAME) == b"helloWORLD"
 
     def test_a_writer_that_finds_the_lease_lost_touches_nothing(
@@ -91,7 +91,7 @@ class StoreContract:
         blob = write(store, store.create(KEY, 5), 0, b"hello")
         with store.writer(blob, 0, TWO, no) as late, pytest.raises(LeaseLost):
             late.write([b"XX"])
-        store.complete(blob, NAME, 5, ONE)
+        store.complete(blob, NAME, 5, ONE, yes)
         assert finished(NAME) == b"hello"
 
     def test_available_is_never_more_than_was_written(self, store: Store) -> None:
@@ -113,7 +113,7 @@ class StoreContract:
 
     def test_delete_takes_the_finished_file_too(self, store: Store) -> None:
         blob = write(store, store.create(KEY, 5), 0, b"hello")
-        store.complete(blob, NAME, 5, ONE)
+        store.complete(blob, NAME, 5, ONE, yes)
         store.delete(blob, NAME)
         with pytest.raises(UploadNotFound):
             list(store.open(NAME, 0, 5))
@@ -123,3 +123,111 @@ class StoreContract:
         writer.write([b"hello"])
         writer.close()
         writer.close()
+
+    def test_the_lease_is_asked_for_between_long_steps_only(self, store: Store) -> None:
+        blob = write(store, store.create(KEY, 5), 0, b"hello")
+        assert store.bytes_to_copy(blob, 5) == 0
+        store.complete(blob, NAME, 5, ONE, no)
+
+
+PARTS = ("a" * 32, "b" * 32, "c" * 32)
+TEXTS = (b"one", b"twotwo", b"three")
+
+
+def parts_of(store: Store) -> list[tuple[Blob, int]]:
+    """Three unfinished uploads with all their bytes."""
+    return [
+        (write(store, store.create(key, len(text)), 0, text), len(text))
+        for key, text in zip(PARTS, TEXTS, strict=True)
+    ]
+
+
+class ConcatContract:
+    """What a store promises besides that says it ``supports_concat``."""
+
+    def test_row_110_bytes_come_in_the_order_of_the_parts(
+        self, store: Store, finished: Callable[[str], bytes]
+    ) -> None:
+        one, two, three = parts_of(store)
+        blob = store.concat(KEY, [three, one, two])
+        assert store.available(blob, 14) == 14
+        store.complete(blob, NAME, 14, ONE, yes)
+        assert finished(NAME) == b"threeonetwotwo"
+
+    def test_row_111_a_part_may_come_twice(
+        self, store: Store, finished: Callable[[str], bytes]
+    ) -> None:
+        one, two, _ = parts_of(store)
+        blob = store.concat(KEY, [one, one, two, one])
+        store.complete(blob, NAME, 15, ONE, yes)
+        assert finished(NAME) == b"oneonetwotwoone"
+
+    @pytest.mark.parametrize("second_first", [False, True])
+    def test_row_112_a_part_may_serve_two_uploads(
+        self, store: Store, finished: Callable[[str], bytes], second_first: bool
+    ) -> None:
+        one, two, three = parts_of(store)
+        other_key, other_name = "d" * 32, f"uploads/dd/{'d' * 32}"
+        made = [
+            (store.concat(KEY, [one, two]), NAME, 9),
+            (store.concat(other_key, [one, three]), other_name, 8),
+        ]
+        for blob, name, length in reversed(made) if second_first else made:
+            store.complete(blob, name, length, ONE, yes)
+        assert finished(NAME) == b"onetwotwo"
+        assert finished(other_name) == b"onethree"
+        third_key, third_name = "e" * 32, f"uploads/ee/{'e' * 32}"
+        store.complete(store.concat(third_key, [one, one]), third_name, 6, ONE, yes)
+        assert finished(third_name) == b"oneone"
+        assert finished(NAME) == b"onetwotwo"
+
+    def test_parts_may_go_as_soon_as_they_are_joined(
+        self, store: Store, finished: Callable[[str], bytes]
+    ) -> None:
+        parts = parts_of(store)
+        blob = store.concat(KEY, parts)
+        for part, _ in parts:
+            store.delete(part, "")
+        assert store.available(blob, 14) == 14
+        store.complete(blob, NAME, 14, ONE, yes)
+        assert finished(NAME) == b"onetwotwothree"
+
+    def test_what_is_made_of_them_may_go_and_the_parts_stay(
+        self, store: Store, finished: Callable[[str], bytes]
+    ) -> None:
+        parts = parts_of(store)
+        store.delete(store.concat("d" * 32, parts), "")
+        blob = store.concat(KEY, parts)
+        store.complete(blob, NAME, 14, ONE, yes)
+        assert finished(NAME) == b"onetwotwothree"
+
+    def test_parts_without_bytes_add_none(
+        self, store: Store, finished: Callable[[str], bytes]
+    ) -> None:
+        empty = (store.create("f" * 32, 0), 0)
+        one = parts_of(store)[0]
+        store.complete(store.concat(KEY, [empty, one, empty]), NAME, 3, ONE, yes)
+        assert finished(NAME) == b"one"
+        other = f"uploads/dd/{'d' * 32}"
+        store.complete(store.concat("d" * 32, [empty, empty]), other, 0, ONE, yes)
+        assert finished(other) == b""
+
+    def test_a_lease_that_is_lost_ends_the_copying_and_another_goes_on(
+        self, store: Store, finished: Callable[[str], bytes]
+    ) -> None:
+        blob = store.concat(KEY, parts_of(store))
+        if store.bytes_to_copy(blob, 14):
+            with pytest.raises(LeaseLost):
+                store.complete(blob, NAME, 14, ONE, no)
+        store.complete(blob, NAME, 14, TWO, yes)
+        store.complete(blob, NAME, 14, TWO, yes)
+        assert finished(NAME) == b"onetwotwothree"
+
+    def test_joining_twice_is_joining_once(
+        self, store: Store, finished: Callable[[str], bytes]
+    ) -> None:
+        parts = parts_of(store)
+        store.concat(KEY, parts)
+        blob = store.concat(KEY, parts)
+        store.complete(blob, NAME, 14, ONE, yes)
+        assert finished(NAME) == b"onetwotwothree"

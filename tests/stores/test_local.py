@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 from django.core.files.storage import FileSystemStorage
 
-from tests.stores.contract import KEY, NAME, ONE, TWO, StoreContract, no, write, yes
+from tests.stores.contract import (
+    KEY,
+    NAME,
+    ONE,
+    TWO,
+    ConcatContract,
+    StoreContract,
+    no,
+    parts_of,
+    write,
+    yes,
+)
 from tusbridge.errors import BlobTruncated, LeaseLost, StoreError, StoreFull
 from tusbridge.stores import Blob
 from tusbridge.stores.local import LocalStore, partials_dir
@@ -49,8 +60,19 @@ def stopped_in_mid_write(place: Path) -> Iterator[None]:
         os.close(fd)
 
 
-class TestContract(StoreContract):
+class TestContract(StoreContract, ConcatContract):
     """As ``power`` and as ``process``."""
+
+
+class TestConcatWithoutHardLinks(ConcatContract):
+    """On a file system that knows none."""
+
+    @pytest.fixture(autouse=True)
+    def _no_links(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(source: str, target: str) -> None:
+            raise PermissionError(errno.EPERM, "no hard links here")
+
+        monkeypatch.setattr(os, "link", refuse)
 
 
 def test_unfinished_bytes_lie_beside_the_storage_and_not_in_it(tmp_path: Path) -> None:
@@ -72,7 +94,7 @@ def test_a_finished_file_has_the_storages_permissions_and_leaves_nothing_behind(
     tmp_path: Path,
 ) -> None:
     store = make_store(tmp_path)
-    store.complete(write(store, store.create(KEY, 5), 0, b"hello"), NAME, 5, ONE)
+    store.complete(write(store, store.create(KEY, 5), 0, b"hello"), NAME, 5, ONE, yes)
     path = tmp_path / "files" / NAME
     assert path.stat().st_mode & 0o777 == 0o640
     assert path.parent.stat().st_mode & 0o777 == 0o750
@@ -106,7 +128,7 @@ def test_interleaving_4_a_stopped_holder_is_passed_by_in_a_segment(
         stopped.write([b"XXXXXXX"])
     blob = write(store, blob, 10, b"world", token=ONE)
     assert store.available(blob, 15) == 15
-    store.complete(blob, NAME, 15, ONE)
+    store.complete(blob, NAME, 15, ONE, yes)
     assert finished(NAME) == b"hellobraveworld"
     assert partial(tmp_path) == []
 
@@ -171,8 +193,8 @@ def test_R10_completing_goes_on_after_a_crash_at_any_step(  # noqa: N802
     with monkeypatch.context() as patched:
         patched.setattr(os, step, crash)
         with pytest.raises(KeyboardInterrupt):
-            store.complete(blob, NAME, 5, ONE)
-    store.complete(blob, NAME, 5, TWO)
+            store.complete(blob, NAME, 5, ONE, yes)
+    store.complete(blob, NAME, 5, TWO, yes)
     assert finished(NAME) == b"hello"
     assert partial(tmp_path) == []
 
@@ -183,7 +205,7 @@ def test_another_file_of_that_name_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "files" / NAME).parent.mkdir(parents=True)
     (tmp_path / "files" / NAME).write_bytes(b"somebody's")
     with pytest.raises(StoreError):
-        store.complete(blob, NAME, 5, ONE)
+        store.complete(blob, NAME, 5, ONE, yes)
     assert (tmp_path / "files" / NAME).read_bytes() == b"somebody's"
 
 
@@ -200,7 +222,7 @@ def test_over_file_systems_the_bytes_are_copied(
         rename(source, target)
 
     monkeypatch.setattr(os, "rename", refuse_first)
-    store.complete(blob, NAME, 5, ONE)
+    store.complete(blob, NAME, 5, ONE, yes)
     assert finished(NAME) == b"hello"
     assert partial(tmp_path) == []
 
@@ -238,7 +260,7 @@ def test_short_writes_are_gone_on_with(
         os, "pwritev", lambda fd, buffers, offset: pwritev(fd, [bytes(buffers[0][:2])], offset)
     )
     blob = write(store, store.create(KEY, 10), 0, b"hello", b"world")
-    store.complete(blob, NAME, 10, ONE)
+    store.complete(blob, NAME, 10, ONE, yes)
     assert finished(NAME) == b"helloworld"
 
 
@@ -262,4 +284,92 @@ def test_process_durability_never_syncs(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(os, "fdatasync", fail)
     monkeypatch.setattr(os, "fsync", fail)
     store = make_store(tmp_path, durable=False)
-    store.complete(write(store, store.create(KEY, 5), 0, b"hello"), NAME, 5, ONE)
+    store.complete(write(store, store.create(KEY, 5), 0, b"hello"), NAME, 5, ONE, yes)
+
+
+def test_the_first_part_becomes_the_file_and_is_never_copied(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    parts = parts_of(store)
+    inode = os.stat(tmp_path / "files.partial" / "aa" / ("a" * 32)).st_ino
+    first = store.concat(KEY, parts)
+    second = store.concat("d" * 32, parts)
+    assert store.bytes_to_copy(first, 14) == 11
+    assert store.bytes_to_copy(second, 14) == 14
+    store.complete(first, NAME, 14, ONE, yes)
+    assert os.stat(tmp_path / "files" / NAME).st_ino == inode
+
+
+@pytest.mark.parametrize("failing", ["copy_file_range", "ftruncate", "fsync", "rename"])
+def test_R10_joining_goes_on_after_a_crash_at_any_step(  # noqa: N802
+    failing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Callable[[str], bytes]
+) -> None:
+    store = make_store(tmp_path)
+    blob = store.concat(KEY, parts_of(store))
+
+    def crash(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, failing, crash)
+        with pytest.raises(KeyboardInterrupt):
+            store.complete(blob, NAME, 14, ONE, yes)
+    store.complete(blob, NAME, 14, TWO, yes)
+    assert finished(NAME) == b"onetwotwothree"
+    assert not [name for name in partial(tmp_path) if name.startswith(KEY)]
+
+
+def test_a_part_in_several_pieces_is_joined_with_the_others(
+    tmp_path: Path, finished: Callable[[str], bytes]
+) -> None:
+    store = make_store(tmp_path)
+    blob = write(store, store.create(KEY, 10), 0, b"hello")
+    with stopped_in_mid_write(tmp_path):
+        blob = write(store, blob, 5, b"world", token=TWO)
+    assert blob.state["segments"] == [[0, ""], [5, TWO]]
+    final = store.concat("d" * 32, [(blob, 10), (blob, 10)])
+    assert store.bytes_to_copy(final, 20) == 20
+    store.complete(final, NAME, 20, ONE, yes)
+    assert finished(NAME) == b"helloworldhelloworld"
+
+
+def test_bytes_beyond_a_parts_length_are_not_its_own(
+    tmp_path: Path, finished: Callable[[str], bytes]
+) -> None:
+    store = make_store(tmp_path)
+    blob = write(store, store.create(KEY, 5), 0, b"hello-not-committed")
+    store.complete(store.concat("d" * 32, [(blob, 5), (blob, 5)]), NAME, 10, ONE, yes)
+    assert finished(NAME) == b"hellohello"
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [(errno.ENOSPC, StoreFull), (errno.EIO, StoreError)]
+)
+def test_R11_a_disk_that_refuses_a_link_leaves_nothing(  # noqa: N802
+    number: int, expected: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = make_store(tmp_path)
+    parts = parts_of(store)
+    link = os.link
+
+    def refuse_second(source: str, target: str) -> None:
+        if target.endswith("p1"):
+            raise OSError(number, "refused")
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", refuse_second)
+    with pytest.raises(expected):
+        store.concat(KEY, parts)
+    assert not [name for name in partial(tmp_path) if name.startswith(KEY)]
+
+
+def test_a_file_system_that_cannot_copy_ranges_copies_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Callable[[str], bytes]
+) -> None:
+    store = make_store(tmp_path)
+
+    def refuse(*args: object) -> int:
+        raise OSError(errno.EOPNOTSUPP, "not here")
+
+    monkeypatch.setattr(os, "copy_file_range", refuse)
+    store.complete(store.concat(KEY, parts_of(store)), NAME, 14, ONE, yes)
+    assert finished(NAME) == b"onetwotwothree"

@@ -15,10 +15,14 @@ from tusbridge.protocol import tus
 from tusbridge.protocol.fields import render_date
 from tusbridge.protocol.rules import Limits
 from tusbridge.protocol.tus import Answer
+from tusbridge.stores import get_store
 
 logger = logging.getLogger("tusbridge")
 
 View = Callable[..., HttpResponseBase]
+
+# Statuses that HTTP itself does not name, where a server lets us say the words.
+_REASONS = {460: "Checksum Mismatch"}
 
 
 class Fields(Mapping[str, str]):
@@ -83,7 +87,9 @@ def _dispatch(
     kwargs: dict[str, Any],
 ) -> HttpResponseBase:
     if request.method == "OPTIONS":
-        return respond(tus.render_options(Limits(max_length=options.MAX_LENGTH)))
+        can_concat = get_store(options.STORAGE, options).supports_concat
+        limits = Limits(max_length=options.MAX_LENGTH)
+        return respond(tus.render_options(limits, can_concat=can_concat))
     # a browser's download names no version; every other request does
     if request.method != "GET" or "tus-resumable" in fields:
         tus.check_version(fields)
@@ -109,6 +115,8 @@ def respond(answer: Answer) -> HttpResponse:
     response = HttpResponse(
         answer.body, status=answer.status, content_type="text/plain; charset=utf-8"
     )
+    if answer.status in _REASONS:
+        response.reason_phrase = _REASONS[answer.status]
     if not answer.body:
         del response["Content-Type"]
     if answer.status != 204:

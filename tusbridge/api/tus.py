@@ -18,7 +18,7 @@ from tusbridge.api.frame import Fields, error_response, respond
 from tusbridge.body import BodyEnd
 from tusbridge.errors import UploadError
 from tusbridge.models import AbstractUpload
-from tusbridge.protocol import tus
+from tusbridge.protocol import rules, tus
 from tusbridge.protocol.tus import UploadFacts
 from tusbridge.service import BUSY_PATIENCE_SECONDS, UploadService
 
@@ -32,6 +32,9 @@ def create(request: HttpRequest) -> Any:
     actor = service.policy.authenticate(request)
     wanted = tus.parse_create(Fields(request.META))
     check_wanted(request)
+    if wanted.concat == rules.FINAL:
+        part_ids = [_part_id(request, url) for url in wanted.parts]
+        return _created(request, service.concatenate(wanted, part_ids, actor), with_offset=False)
     if not wanted.has_body:
         return _created(request, service.create(wanted, actor), with_offset=wanted.length == 0)
     appending = service.begin_create(wanted, actor)
@@ -67,7 +70,7 @@ def append(request: HttpRequest, upload_id: str) -> Any:
     """Add bytes at the offset. What came of a request that breaks off is kept."""
     service = UploadService()
     actor = service.policy.authenticate(request)
-    upload = service.find(upload_id, actor, service.policy.check_append)
+    upload = service.find_to_append(upload_id, actor)
     # every answer to a PATCH tells it, refusals too (tus 1.0.0, Upload-Expires)
     request.tusbridge_expires_at = _facts(upload).expires_at  # type: ignore[attr-defined]
     wanted = tus.parse_append(Fields(request.META))
@@ -111,12 +114,17 @@ def _created(request: HttpRequest, upload: AbstractUpload, *, with_offset: bool)
     return respond(tus.render_created(_facts(upload), location, with_offset=with_offset))
 
 
+def _part_id(request: HttpRequest, url: str) -> str:
+    return tus.parse_upload_url(url, escape_uri_path(request.path), request.get_host())
+
+
 def _facts(upload: AbstractUpload) -> UploadFacts:
     return UploadFacts(
-        offset=upload.offset,
+        offset=None if upload.is_waiting else upload.offset,
         length=upload.length,
         metadata=upload.metadata,
-        expires_at=None if upload.is_complete else upload.expires_at,
+        expires_at=None if upload.is_finished else upload.expires_at,
+        concat=(upload.parts or {}).get("field", "") if upload.part_ids else upload.concat,
     )
 
 

@@ -4,11 +4,14 @@
 :class:`Answer` over into a response.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from tusbridge import errors
+from tusbridge.protocol.checksums import ALGORITHMS
 from tusbridge.protocol.fields import (
     parse_integer,
     parse_media_type,
@@ -16,11 +19,24 @@ from tusbridge.protocol.fields import (
     render_date,
     render_list,
 )
-from tusbridge.protocol.rules import AppendRequest, CreateRequest, Limits
+from tusbridge.protocol.rules import FINAL, PARTIAL, AppendRequest, CreateRequest, Limits
 
 VERSION = "1.0.0"
 OFFSET_MEDIA_TYPE = "application/offset+octet-stream"
-EXTENSIONS = ("creation", "creation-with-upload", "expiration", "termination")
+EXTENSIONS = (
+    "creation",
+    "creation-with-upload",
+    "creation-defer-length",
+    "expiration",
+    "termination",
+    "checksum",
+)
+# Only where the store can join uploads.
+CONCAT_EXTENSIONS = ("concatenation", "concatenation-unfinished")
+# Partial uploads that one final upload may be made of.
+MAX_PARTS = 1000
+UPLOAD_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 COLLECTION_METHODS = ("OPTIONS", "POST")
 UPLOAD_METHODS = ("OPTIONS", "HEAD", "GET", "PATCH", "DELETE")
 
@@ -38,12 +54,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadFacts:
-    """What an answer tells of an upload: bytes, the client's metadata, when it expires."""
+    """What an answer tells of an upload: bytes, the client's metadata, when it expires.
 
-    offset: int
+    ``concat`` is the Upload-Concat field, empty where there was none; ``offset`` is None for a
+    final upload whose parts are not all there yet.
+    """
+
+    offset: int | None
     length: int | None
     metadata: str
     expires_at: datetime | None
+    concat: str = ""
 
 
 # The one table from errors to statuses. Whatever passes by itself is 423 on HEAD, for
@@ -56,6 +77,8 @@ STATUS: Mapping[type[errors.UploadError], int] = {
     errors.NotSupported: 400,
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
+    errors.FinalUpload: 403,
+    errors.PartialUpload: 403,
     errors.UploadNotFound: 404,
     errors.MethodNotAllowed: 405,
     errors.OffsetMismatch: 409,
@@ -68,6 +91,7 @@ STATUS: Mapping[type[errors.UploadError], int] = {
     errors.RangeNotSatisfiable: 416,
     errors.UploadBusy: 423,
     errors.LeaseLost: 423,
+    errors.ChecksumMismatch: 460,
     errors.BodyTimeout: 503,
     errors.ServerStopping: 503,
     errors.DatabaseUnavailable: 503,
@@ -90,22 +114,21 @@ def effective_method(method: str, fields: Fields) -> str:
 
 
 def parse_create(fields: Fields) -> CreateRequest:
-    """The fields of a creation (tus 1.0.0, creation and creation-with-upload).
+    """The fields of a creation (tus 1.0.0, creation, creation-with-upload, creation-defer-length
+    and concatenation).
 
-    :raises InvalidField: a field is malformed, or Upload-Length is missing.
-    :raises NotSupported: the request needs an extension that is not offered.
+    :raises InvalidField: a field is malformed or missing, or two exclude each other.
     :raises UnsupportedMediaType: a body that is not for the upload.
+    :raises FinalUpload: a body for an upload that is made of others.
     """
-    for name in ("upload-concat", "upload-defer-length", "upload-checksum"):
-        if name in fields:
-            raise errors.NotSupported(name.title())
-    if "upload-length" not in fields:
-        raise errors.InvalidField("Upload-Length", "is missing")
-    length = parse_integer("Upload-Length", fields["upload-length"])
+    concat, parts = _parse_concat(fields.get("upload-concat"))
+    length = _parse_create_length(fields, is_final=concat == FINAL)
     text = fields.get("upload-metadata", "")
     metadata = parse_metadata(text)
     content_length = parse_content_length(fields)
     has_body = content_length != 0
+    if has_body and concat == FINAL:
+        raise errors.FinalUpload
     if has_body:
         _check_media_type(fields)
     return CreateRequest(
@@ -115,7 +138,69 @@ def parse_create(fields: Fields) -> CreateRequest:
         content_type=_first_text(metadata, "filetype", "type"),
         has_body=has_body,
         content_length=content_length,
+        checksum=fields.get("upload-checksum"),
+        concat=concat,
+        concat_field=fields.get("upload-concat", ""),
+        parts=parts,
     )
+
+
+def _parse_create_length(fields: Fields, *, is_final: bool) -> int | None:
+    """Upload-Length; None with Upload-Defer-Length: 1, and for a final upload, which has neither
+    (tus 1.0.0, Upload-Concat: the client must not send a length)."""
+    length, defer = fields.get("upload-length"), fields.get("upload-defer-length")
+    if is_final:
+        if length is not None or defer is not None:
+            name = "Upload-Length" if length is not None else "Upload-Defer-Length"
+            raise errors.InvalidField(name, "is not for a final upload")
+        return None
+    if defer is not None:
+        if length is not None:
+            raise errors.InvalidField("Upload-Defer-Length", "excludes Upload-Length")
+        if defer != "1":
+            raise errors.InvalidField("Upload-Defer-Length", "has to be 1")
+        return None
+    if length is None:
+        raise errors.InvalidField("Upload-Length", "is missing")
+    return parse_integer("Upload-Length", length)
+
+
+def _parse_concat(text: str | None) -> tuple[str, tuple[str, ...]]:
+    """``partial``, or ``final;`` and URLs with a space between them (tus 1.0.0, Upload-Concat)."""
+    if text is None:
+        return "", ()
+    if text == PARTIAL:
+        return PARTIAL, ()
+    kind, semicolon, urls = text.partition(";")
+    if kind != FINAL or not semicolon:
+        raise errors.InvalidField("Upload-Concat", "has to be partial, or final; and URLs")
+    parts = tuple(urls.split())
+    if not parts:
+        raise errors.InvalidField("Upload-Concat", "names no partial upload")
+    if len(parts) > MAX_PARTS:
+        raise errors.InvalidField("Upload-Concat", f"names more than {MAX_PARTS} partial uploads")
+    return FINAL, parts
+
+
+def parse_upload_url(url: str, path: str, host: str) -> str:
+    """The id in an upload's URL below the endpoint ``path``, absolute or path-only. Nothing is
+    ever fetched from it, and it is never taken for a file's path.
+
+    :raises InvalidField: another server's, or no upload's at all.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise errors.InvalidField("Upload-Concat", "names what is no URL") from error
+    port = _DEFAULT_PORTS.get(parts.scheme, "")
+    is_ours = not parts.scheme and not parts.netloc
+    if parts.scheme in _DEFAULT_PORTS:
+        is_ours = parts.netloc.lower().removesuffix(port) == host.lower().removesuffix(port)
+    upload_id = parts.path.removeprefix(f"{path.rstrip('/')}/")
+    is_bare = not parts.query and not parts.fragment and upload_id != parts.path
+    if not is_ours or not is_bare or not UPLOAD_ID.fullmatch(upload_id):
+        raise errors.InvalidField("Upload-Concat", "names what is no upload of this server")
+    return upload_id
 
 
 def parse_append(fields: Fields) -> AppendRequest:
@@ -131,7 +216,7 @@ def parse_append(fields: Fields) -> AppendRequest:
     length = fields.get("upload-length")
     return AppendRequest(
         offset=offset,
-        has_checksum="upload-checksum" in fields,
+        checksum=fields.get("upload-checksum"),
         content_length=parse_content_length(fields),
         length=None if length is None else parse_integer("Upload-Length", length),
     )
@@ -168,14 +253,15 @@ def _first_text(metadata: Mapping[str, bytes], *keys: str) -> str:
     return ""
 
 
-def render_options(limits: Limits) -> Answer:
+def render_options(limits: Limits, *, can_concat: bool = True) -> Answer:
     """What the server offers (tus 1.0.0, OPTIONS)."""
     return Answer(
         status=200,
         fields={
             "Tus-Version": VERSION,
-            "Tus-Extension": render_list(EXTENSIONS),
+            "Tus-Extension": render_list(EXTENSIONS + (CONCAT_EXTENSIONS if can_concat else ())),
             "Tus-Max-Size": str(limits.max_length),
+            "Tus-Checksum-Algorithm": render_list(tuple(ALGORITHMS)),
         },
     )
 
@@ -195,11 +281,17 @@ def render_appended(facts: UploadFacts) -> Answer:
 
 def render_head(facts: UploadFacts) -> Answer:
     """The state of an upload (tus 1.0.0, HEAD); 200, for some clients take nothing else."""
-    fields = {"Upload-Offset": str(facts.offset), "Cache-Control": "no-store"}
+    fields = {"Cache-Control": "no-store"}
+    if facts.offset is not None:
+        fields["Upload-Offset"] = str(facts.offset)
     if facts.length is not None:
         fields["Upload-Length"] = str(facts.length)
+    elif facts.offset is not None:
+        fields["Upload-Defer-Length"] = "1"
     if facts.metadata:
         fields["Upload-Metadata"] = facts.metadata
+    if facts.concat:
+        fields["Upload-Concat"] = facts.concat
     return Answer(status=200, fields=fields | _expires(facts))
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
+from tusbridge.errors import NotSupported
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blob:
@@ -89,12 +91,31 @@ class Store(ABC):
         :raises StoreError: it cannot be told, so nobody may act on it.
         """
 
+    def concat(self, key: str, parts: Sequence[tuple[Blob, int]]) -> Blob:
+        """A blob that has the bytes of others, each with its length, in this order; durable on
+        return. Copies nothing: ``complete`` does, so that this answers at once.
+
+        The parts may be deleted from now on without loss, and be used again. Idempotent.
+
+        :raises NotSupported: the store does not say that it ``supports_concat``.
+        """
+        raise NotSupported("Upload-Concat")
+
     @abstractmethod
-    def complete(self, blob: Blob, name: str, length: int, token: str) -> None:
+    def bytes_to_copy(self, blob: Blob, length: int) -> int:
+        """How many bytes ``complete`` will have to copy; 0 where a rename is all."""
+
+    @abstractmethod
+    def complete(
+        self, blob: Blob, name: str, length: int, token: str, still_mine: Callable[[], bool]
+    ) -> None:
         """Make the ``length`` bytes the storage's file ``name``, durably. Idempotent: it may be
         called again after a crash at any step, by another holder of the lease.
 
+        ``still_mine`` renews the lease and tells whether it is held; called between long steps.
+
         :raises BlobTruncated: fewer bytes are there.
+        :raises LeaseLost: somebody else is at it.
         """
 
     @abstractmethod

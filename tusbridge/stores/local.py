@@ -6,13 +6,17 @@ compared, written, let go. So a holder that hangs in a read blocks nobody, and o
 paused in mid-write and wakes up later writes nothing any more. Where the lock cannot be had (a
 process stopped in mid-write), the new holder goes on in a segment of its own, which the row
 records; segments are joined at completion.
+
+A final upload begins as segments too: hard links to the files of its parts, so that it is made at
+once, and so that the parts may go. The first final upload that begins with a part claims that
+part's file and joins the others onto it in place, beyond the part's own bytes; any later one
+copies. So no byte is copied twice, and the first part's not at all.
 """
 
 import errno
 import fcntl
 import logging
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,17 +26,21 @@ from django.core.files.storage import FileSystemStorage
 
 from tusbridge.errors import BlobTruncated, LeaseLost, StoreError, StoreFull, UploadNotFound
 from tusbridge.stores.base import Blob, Store, Writer
+from tusbridge.stores.files import (
+    FilePieces,
+    copy_bytes,
+    flock_within,
+    lock_file,
+    make_folders,
+    sync_path,
+)
 
 logger = logging.getLogger("tusbridge.store")
 
 # Seconds to wait for a lock that is held for one write at a time by anybody in good health.
 LOCK_PATIENCE_SECONDS = 1.0
-_LOCK_POLL_SECONDS = 0.01
 # Chunks in one pwritev: below the kernel's limit of 1024.
 _VECTOR = 512
-# Bytes per read of a download, and per step of a copy.
-_READ_SIZE = 256 * 1024
-_COPY_SIZE = 64 * 1024 * 1024
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # What a lock file holds once its upload is completed or deleted: nobody's token.
 _CLOSED = "-" * 32
@@ -73,12 +81,17 @@ class _Segment:
         self.start = start
         self.suffix = suffix
         self.folder = folder
-        self.path = f"{folder}/{key}.{suffix}" if suffix else f"{folder}/{key}"
+        self.base = f"{folder}/{key}"
+        self.path = f"{self.base}.{suffix}" if suffix else self.base
         self.lock_path = f"{self.path}.lock"
+        # there once a final upload goes on in this file
+        self.claim_path = f"{self.path}.claim"
 
 
 class LocalStore(Store):
     """A store over a FileSystemStorage. ``durable``: sync before anything is committed."""
+
+    supports_concat = True
 
     def __init__(
         self,
@@ -140,13 +153,88 @@ class LocalStore(Store):
         listed = blob.state.get("segments", [[0, ""]])
         return [_Segment(folder, blob.key, start, suffix) for start, suffix in listed]
 
-    def complete(self, blob: Blob, name: str, length: int, token: str) -> None:
+    def concat(self, key: str, parts: Sequence[tuple[Blob, int]]) -> Blob:
+        listed: list[list[Any]] = []
+        blob = Blob(key=key)
+        with store_errors():
+            make_folders(f"{self.root}/{key[:2]}", 0o700, durable=self.durable)
+            try:
+                start = 0
+                for part, length in parts:
+                    listed += self._link_part(key, part, length, start, len(listed))
+                    start += length
+                blob = Blob(key=key, state={"segments": listed} if listed else {})
+                if listed and self._claim(parts, key):
+                    blob = Blob(key=key, state={**blob.state, "in_place": True})
+                if self.durable:
+                    sync_path(f"{self.root}/{key[:2]}")
+            except BaseException:
+                self._remove_segments(Blob(key=key, state={"segments": listed}))
+                raise
+        return blob
+
+    def _link_part(
+        self, key: str, part: Blob, length: int, start: int, number: int
+    ) -> list[list[Any]]:
+        """Links to the files of a part that hold bytes; as segments from ``start`` on."""
+        found = self.segments(part)
+        stops = [segment.start for segment in found[1:]] + [length]
+        listed: list[list[Any]] = []
+        for segment, stop in zip(found, stops, strict=True):
+            if stop == segment.start:
+                continue
+            suffix = f"p{number + len(listed)}"
+            link = _Segment(f"{self.root}/{key[:2]}", key, start + segment.start, suffix)
+            self._link(segment.path, link.path, stop - segment.start)
+            listed.append([link.start, suffix])
+        return listed
+
+    def _link(self, source: str, target: str, length: int) -> None:
+        try:
+            os.link(source, target)
+        except FileExistsError:
+            return  # an earlier try came so far
+        except OSError as error:
+            # a file system that knows no hard links, or a file that has all it may have
+            if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}:
+                raise
+            out = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            try:
+                copy_bytes(source, out, length, lambda: True)
+                if self.durable:
+                    os.fsync(out)
+            finally:
+                os.close(out)
+
+    def _claim(self, parts: Sequence[tuple[Blob, int]], key: str) -> bool:
+        """Whether the file of the first part that has bytes is this upload's to go on in. One
+        that is in several pieces is nobody's."""
+        first = next(blob for blob, length in parts if length)
+        found = self.segments(first)
+        if len(found) > 1:
+            return False
+        try:
+            fd = os.open(found[0].claim_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return False
+        os.close(fd)
+        return True
+
+    def bytes_to_copy(self, blob: Blob, length: int) -> int:
+        segments = self.segments(blob)
+        if len(segments) == 1:
+            return 0
+        return length - segments[1].start if blob.state.get("in_place") else length
+
+    def complete(
+        self, blob: Blob, name: str, length: int, token: str, still_mine: Callable[[], bool]
+    ) -> None:
         with store_errors():
             target = self.storage.path(name)
             if self._is_published(target, length):
                 self._remove_segments(blob)
                 return
-            source = self._whole_file(blob, length, token)
+            source = self._whole_file(blob, length, token, still_mine)
             mode = self.storage.file_permissions_mode
             if mode is not None:
                 os.chmod(source, mode)
@@ -157,7 +245,7 @@ class LocalStore(Store):
                 self.storage.directory_permissions_mode,
                 durable=self.durable,
             )
-            self._move(source, target, token)
+            self._move(source, target, token, still_mine)
             if self.durable:
                 sync_path(os.path.dirname(target))
             self._remove_segments(blob)
@@ -172,31 +260,56 @@ class LocalStore(Store):
             raise StoreError("a file of that name is in the way")
         return True
 
-    def _whole_file(self, blob: Blob, length: int, token: str) -> str:
+    def _whole_file(
+        self, blob: Blob, length: int, token: str, still_mine: Callable[[], bool]
+    ) -> str:
         """One file with exactly the upload's bytes, outside the storage still."""
         segments = self.segments(blob)
-        if len(segments) == 1:
-            path = segments[0].path
-            if length == 0:
-                make_folders(segments[0].folder, 0o700, durable=self.durable)
-                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            size = self.size(segments[0], length)
-            if size < length:
-                raise BlobTruncated(size)
-            if size > length:
-                os.truncate(path, length)
-            return path
-        joined = f"{segments[0].path}.{token}.joined"
-        out = os.open(joined, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        if len(segments) > 1:
+            return self._join(blob, segments, length, token, still_mine)
+        path = segments[0].path
+        if length == 0:
+            make_folders(segments[0].folder, 0o700, durable=self.durable)
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        size = self.size(segments[0], length)
+        if size < length:
+            raise BlobTruncated(size)
+        if size > length:
+            os.truncate(path, length)
+        return path
+
+    def _join(
+        self,
+        blob: Blob,
+        segments: Sequence[_Segment],
+        length: int,
+        token: str,
+        still_mine: Callable[[], bool],
+    ) -> str:
+        """All segments in one file: the first one's own where that is claimed, else a new one.
+
+        Two at once do no harm: in place they write the same bytes to the same positions.
+        """
+        stops = [segment.start for segment in segments[1:]] + [length]
+        in_place = bool(blob.state.get("in_place"))
+        joined = segments[0].path if in_place else f"{segments[0].base}.{token}.joined"
+        flags = os.O_WRONLY | os.O_CLOEXEC | (0 if in_place else os.O_CREAT | os.O_TRUNC)
+        out = os.open(joined, flags, 0o600)
         try:
-            stops = [segment.start for segment in segments[1:]] + [length]
             for segment, stop in zip(segments, stops, strict=True):
-                copy_bytes(segment.path, out, stop - segment.start)
+                size = self.size(segment, stop - segment.start)
+                if size < stop - segment.start:
+                    raise BlobTruncated(segment.start + size)
+                if in_place and segment is segments[0]:
+                    continue
+                os.lseek(out, segment.start, os.SEEK_SET)
+                copy_bytes(segment.path, out, stop - segment.start, still_mine)
+            os.ftruncate(out, length)
         finally:
             os.close(out)
         return joined
 
-    def _move(self, source: str, target: str, token: str) -> None:
+    def _move(self, source: str, target: str, token: str, still_mine: Callable[[], bool]) -> None:
         try:
             os.rename(source, target)
         except OSError as error:
@@ -206,7 +319,7 @@ class LocalStore(Store):
             beside = f"{target}.{token}.part"
             out = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             try:
-                copy_bytes(source, out, os.stat(source).st_size)
+                copy_bytes(source, out, os.stat(source).st_size, still_mine)
                 os.fchmod(out, os.stat(source).st_mode & 0o777)
                 if self.durable:
                     os.fsync(out)
@@ -238,7 +351,7 @@ class LocalStore(Store):
             try:
                 if lock is not None:
                     os.pwrite(lock, _CLOSED.encode(), 0)
-                for path in (segment.path, segment.lock_path):
+                for path in (segment.path, segment.claim_path, segment.lock_path):
                     with suppress(FileNotFoundError):
                         os.unlink(path)
             finally:
@@ -370,103 +483,3 @@ class LocalWriter(Writer):
             if fd is not None:
                 os.close(fd)
         self._data = self._lock = None
-
-
-def lock_file(path: str, patience: float) -> int | None:
-    """A descriptor of the lock file, exclusively locked; None when it cannot be had in time."""
-    while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if not flock_within(fd, patience):
-            os.close(fd)
-            return None
-        # a file that was unlinked while we waited locks nobody out
-        if os.fstat(fd).st_nlink:
-            return fd
-        os.close(fd)
-
-
-def flock_within(fd: int, patience: float) -> bool:
-    """Lock exclusively, waiting at most ``patience`` seconds."""
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(_LOCK_POLL_SECONDS)
-        else:
-            return True
-
-
-def make_folders(path: str, mode: int | None, *, durable: bool) -> None:
-    """Make a folder and what is missing above it; ``durable``: sync each new entry's parent."""
-    if os.path.isdir(path):
-        return
-    parent = os.path.dirname(path)
-    make_folders(parent, mode, durable=durable)
-    with suppress(FileExistsError):
-        os.mkdir(path)
-        if mode is not None:
-            os.chmod(path, mode)
-    if durable:
-        sync_path(parent)
-
-
-def sync_path(path: str) -> None:
-    """fsync a file or a folder."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def copy_bytes(source: str, out: int, count: int) -> None:
-    """Append the first ``count`` bytes of a file to a descriptor, inside the kernel."""
-    fd = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        while count:
-            copied = _copy_some(fd, out, min(count, _COPY_SIZE))
-            if copied == 0:
-                raise StoreError("a file ended before its length")
-            count -= copied
-    finally:
-        os.close(fd)
-
-
-def _copy_some(fd: int, out: int, count: int) -> int:
-    try:
-        return os.copy_file_range(fd, out, count)
-    except OSError as error:
-        # between file systems older kernels refuse it
-        if error.errno not in {errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}:
-            raise
-        return os.sendfile(out, fd, None, count)
-
-
-class FilePieces:
-    """The bytes [start, stop) of a descriptor in pieces; closed at the end or by ``close``."""
-
-    def __init__(self, fd: int, start: int, stop: int) -> None:
-        self._fd: int | None = fd
-        self._position = start
-        self._stop = stop
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        wanted = min(_READ_SIZE, self._stop - self._position)
-        piece = os.pread(self._fd, wanted, self._position) if self._fd is not None else b""
-        if not piece:
-            self.close()
-            raise StopIteration
-        self._position += len(piece)
-        return piece
-
-    def close(self) -> None:
-        """Idempotent."""
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None

@@ -1,0 +1,287 @@
+"""Final uploads: made of partial ones, at once or when the last of them is complete.
+
+tus 1.0.0, concatenation and concatenation-unfinished. A final upload whose parts are all complete
+has their bytes from the moment its row is there; the store joins them into one file later, as it
+does with any upload whose bytes are in several pieces.
+"""
+
+import hashlib
+import json
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from tusbridge import leases, signals
+from tusbridge.errors import InvalidField, TooLarge, UploadBusy, UploadError, UploadNotFound
+from tusbridge.models import AbstractUpload, Concat, Protocol, Status, generate_upload_id
+from tusbridge.policy import Actor
+from tusbridge.protocol import rules
+from tusbridge.protocol.rules import CreateRequest
+from tusbridge.rows import database_errors, database_of, get_row, release_connections
+
+if TYPE_CHECKING:
+    from tusbridge.service import UploadService
+
+logger = logging.getLogger("tusbridge")
+
+# For so long partial uploads are kept once a final one has their bytes: a client whose answer was
+# lost may ask for them still.
+PARTS_GRACE = timedelta(hours=1)
+# Ids in one statement: below every database's limit of parameters.
+_BATCH = 400
+
+
+class Concatenation:
+    """What the service does with final uploads and their parts."""
+
+    def __init__(self, service: "UploadService") -> None:
+        self._service = service
+        self._model = service.model
+        self._using = database_of(service.model)
+
+    def create(
+        self, request: CreateRequest, part_ids: Sequence[str], actor: Actor
+    ) -> AbstractUpload:
+        """See :meth:`UploadService.concatenate`."""
+        service = self._service
+        key = _key_of(actor, part_ids, request.metadata)
+        found = self._find(key)
+        if found is not None:
+            return service.head(found.upload_id, actor)
+        parts = self._parts(part_ids, actor)
+        lengths = [parts[part_id].length for part_id in part_ids]
+        length = rules.plan_concat(lengths, service.policy.limits(actor))
+        service.policy.check_create(actor, replace(request, length=length))
+        final = self._row(request, part_ids, parts[part_ids[0]], actor, length, key)
+        if all(part.is_complete for part in parts.values()):
+            self._gather(final, parts)
+        try:
+            with database_errors(self._using), transaction.atomic(using=self._using):
+                final.save(using=self._using, force_insert=True)
+        except IntegrityError:
+            # the same request, at the same time; after any other error the row may be there
+            service.store_of(final).delete(service.blob_of(final), "")
+            found = self._find(key)
+            if found is None:
+                raise UploadBusy from None
+            return found
+        signals.announce(signals.upload_created, final)
+        if final.is_waiting:
+            self._register(final, parts)
+            return self.go_on(final)
+        return service.settle_soon(final)
+
+    def _find(self, key: str) -> AbstractUpload | None:
+        with database_errors(self._using):
+            found: AbstractUpload | None = (
+                self._model._base_manager.using(self._using)
+                .filter(concat_key=key)
+                .exclude(status=Status.TERMINATED)
+                .first()
+            )
+        return found
+
+    def _row(
+        self,
+        request: CreateRequest,
+        part_ids: Sequence[str],
+        first: AbstractUpload,
+        actor: Actor,
+        length: int | None,
+        key: str,
+    ) -> AbstractUpload:
+        return self._model(
+            upload_id=generate_upload_id(),
+            user_id=actor.user_id,
+            length=length,
+            metadata=request.metadata,
+            filename=request.filename,
+            content_type=request.content_type,
+            protocol=Protocol.TUS,
+            expires_at=self._service.new_expiry(),
+            storage_alias=first.storage_alias,
+            concat=Concat.FINAL,
+            concat_key=key,
+            parts={"field": request.concat_field, "ids": list(part_ids)},
+            progress_at=leases.DatabaseNow(),
+        )
+
+    def _parts(self, part_ids: Sequence[str], actor: Actor) -> dict[str, AbstractUpload]:
+        """The partial uploads by their ids, if this actor may read them all."""
+        found = self._rows(part_ids)
+        for part_id in part_ids:
+            part = found.get(part_id)
+            if part is None or part.status == Status.TERMINATED:
+                raise UploadNotFound
+            self._service.policy.check_read(actor, part)
+            rules.check_alive(part.state, self._service.clock())
+            if not part.is_part:
+                raise InvalidField("Upload-Concat", "names an upload that is not partial")
+        if len({part.storage_alias for part in found.values()}) > 1:
+            raise InvalidField("Upload-Concat", "names uploads that are in different storages")
+        return found
+
+    def _rows(self, upload_ids: Sequence[str]) -> dict[str, AbstractUpload]:
+        wanted = sorted(set(upload_ids))
+        rows = self._model._base_manager.using(self._using)
+        found: dict[str, AbstractUpload] = {}
+        with database_errors(self._using):
+            for start in range(0, len(wanted), _BATCH):
+                batch = rows.filter(upload_id__in=wanted[start : start + _BATCH])
+                found |= {row.upload_id: row for row in batch}
+        return found
+
+    def _gather(self, final: AbstractUpload, parts: Mapping[str, AbstractUpload]) -> None:
+        """Give the final upload the bytes of its parts, which are complete."""
+        service = self._service
+        blobs = [(service.blob_of(parts[i]), parts[i].offset) for i in final.part_ids]
+        blob = service.store_of(final).concat(final.upload_id, blobs)
+        final.store_state = dict(blob.state)
+        final.offset = final.length = sum(length for _, length in blobs)
+
+    def _register(self, final: AbstractUpload, parts: Mapping[str, AbstractUpload]) -> None:
+        """Have the unfinished parts know who waits for them. One that completes meanwhile is
+        noticed by the look at all parts that follows."""
+        rows = self._model._base_manager.using(self._using)
+        open_ids = [part_id for part_id, part in parts.items() if not part.is_complete]
+        with database_errors(self._using):
+            for part_id in open_ids:
+                with transaction.atomic(using=self._using):
+                    part = rows.select_for_update().filter(upload_id=part_id).first()
+                    if part is not None:
+                        waiting = [*_waiting(part), final.upload_id]
+                        rows.filter(pk=part.pk).update(parts={"finals": waiting})
+
+    def go_on(self, final: AbstractUpload) -> AbstractUpload:
+        """Give a waiting final upload what has become of its parts: its length, once all of theirs
+        are known, and their bytes, once all are complete. Idempotent."""
+        parts = self._rows(final.part_ids)
+        if len(parts) < len(set(final.part_ids)):
+            return final  # one was terminated or has expired; so will this one
+        lengths = [parts[part_id].length for part_id in final.part_ids]
+        if None not in lengths and final.length is None:
+            final.length = sum(length or 0 for length in lengths)
+            self._update(final, {"length": final.length})
+        if not all(part.is_complete for part in parts.values()):
+            return final
+        try:
+            rules.plan_concat(lengths, self._service.policy.limits(Actor(user_id=final.user_id)))
+        except TooLarge:
+            return final  # parts of a deferred length grew too large together; it will expire
+        self._assemble(final, parts)
+        return self._service.settle_soon(final)
+
+    def _assemble(self, final: AbstractUpload, parts: Mapping[str, AbstractUpload]) -> None:
+        """Whoever holds the lease gathers; anybody else finds it done."""
+        token = leases.new_token()
+        ttl = self._service.options.LEASE_TTL
+        if not leases.acquire(self._model, final.pk, offset=0, token=token, ttl=ttl):
+            return
+        self._gather(final, parts)
+        is_kept = leases.commit(
+            self._model,
+            final.pk,
+            token=token,
+            old=0,
+            new=final.offset,
+            ttl=ttl,
+            values={
+                "length": final.length,
+                "store_state": final.store_state,
+                "expires_at": self._service.new_expiry(),
+            },
+            release=True,
+        )
+        if not is_kept:
+            # terminated meanwhile, or taken over; its links are of no use to anybody
+            row = get_row(self._model, final.upload_id)
+            if row is None or row.status == Status.TERMINATED:
+                store = self._service.store_of(final)
+                store.delete(self._service.blob_of(final), "")
+
+    def _update(self, upload: AbstractUpload, values: Mapping[str, Any]) -> None:
+        with database_errors(self._using):
+            rows = self._model._base_manager.using(self._using)
+            rows.filter(pk=upload.pk, status=Status.UPLOADING).update(**values)
+
+    def completed(self, upload: AbstractUpload) -> None:
+        """A partial upload is complete: who waits for it goes on. A final one is: its parts have
+        served. What fails here is made up for by the next HEAD, or by time."""
+        try:
+            if upload.is_part:
+                self._wake(upload)
+            else:
+                self._let_go(upload)
+        except UploadError as error:
+            facts = {"upload_id": upload.upload_id, "code": error.code}
+            logger.warning("concatenation-not-kept-up", extra=facts)
+
+    def _wake(self, part: AbstractUpload) -> None:
+        row = get_row(self._model, part.upload_id)
+        for final_id in _waiting(row) if row else ():
+            final = get_row(self._model, final_id)
+            if final is not None and final.is_waiting:
+                self.go_on(final)
+
+    def _let_go(self, final: AbstractUpload) -> None:
+        """The parts expire after a grace time, unless another final upload waits for them."""
+        until = self._service.clock() + PARTS_GRACE
+        rows = self._model._base_manager.using(self._using).filter(
+            concat=Concat.PARTIAL, status=Status.COMPLETE
+        )
+        soon = Q(expires_at__isnull=True) | Q(expires_at__gt=until)
+        with database_errors(self._using):
+            for part in self._rows(final.part_ids).values():
+                waiting = [other for other in _waiting(part) if other != final.upload_id]
+                if waiting:
+                    rows.filter(pk=part.pk).update(parts={"finals": waiting})
+                else:
+                    rows.filter(soon, pk=part.pk).update(parts=None, expires_at=until)
+
+
+def _key_of(actor: Actor, part_ids: Sequence[str], metadata: str) -> str:
+    """The same for the same request of the same user, and for no other."""
+    asked = json.dumps([str(actor.user_id), list(part_ids), metadata])
+    return hashlib.sha256(asked.encode()).hexdigest()
+
+
+def _waiting(part: AbstractUpload) -> list[str]:
+    return list((part.parts or {}).get("finals", ()))
+
+
+# Uploads of this process that are completed behind their answers.
+_running: set[str] = set()
+_lock = threading.Lock()
+# Two at once keep a disk busy.
+_turns = threading.Semaphore(2)
+
+
+def in_background(upload_id: str, work: Callable[[], Any]) -> None:
+    """Do what takes long in a thread of its own, unless it is being done. A process that ends
+    meanwhile leaves it to the next HEAD, or to the sweep."""
+    with _lock:
+        if upload_id in _running:
+            return
+        _running.add(upload_id)
+
+    def run() -> None:
+        try:
+            with _turns:
+                work()
+        except UploadError as error:
+            facts = {"upload_id": upload_id, "code": error.code}
+            logger.warning("upload-not-completed", extra=facts)
+        except Exception:
+            logger.exception("internal-error", extra={"upload_id": upload_id})
+        finally:
+            release_connections()
+            with _lock:
+                _running.discard(upload_id)
+
+    threading.Thread(target=run, name=f"tusbridge-join-{upload_id[:8]}", daemon=True).start()

@@ -1,0 +1,49 @@
+"""Signals that sites receive; each is sent after what it tells is committed.
+
+Receivers get ``sender`` (the upload model) and ``upload``, in the request's thread. One that
+raises is logged by Django and hinders nobody. An upload that was uploaded to become a part of
+another has ``upload.is_part``; it is created, terminated and expired like others, and never
+completed: only the final upload is.
+
+``upload_completed`` is sent once. Only a server that dies right then makes the sweep send it again
+(or for the first time), so receivers should bear a second call. The others are sent at most once.
+"""
+
+import logging
+from functools import partial
+
+from django.db import transaction
+from django.dispatch import Signal
+
+from tusbridge.models import AbstractUpload
+from tusbridge.rows import database_of
+
+__all__ = ["upload_completed", "upload_created", "upload_expired", "upload_terminated"]
+
+logger = logging.getLogger("tusbridge")
+
+upload_created = Signal()
+upload_completed = Signal()
+upload_terminated = Signal()
+upload_expired = Signal()
+
+_EVENTS = {
+    upload_created: "upload-created",
+    upload_completed: "upload-completed",
+    upload_terminated: "upload-terminated",
+    upload_expired: "upload-expired",
+}
+
+
+def announce(signal: Signal, upload: AbstractUpload) -> None:
+    """Log the event, and send the signal once the transaction that may be open is committed."""
+    facts = {"upload_id": upload.upload_id, "offset": upload.offset, "length": upload.length}
+    logger.info(_EVENTS[signal], extra=facts)
+    if has_receivers(signal):
+        send = partial(signal.send_robust, sender=type(upload), upload=upload)
+        transaction.on_commit(send, using=database_of(type(upload)), robust=True)
+
+
+def has_receivers(signal: Signal) -> bool:
+    """Whether anybody listens."""
+    return bool(signal.receivers)

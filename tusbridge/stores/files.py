@@ -1,0 +1,121 @@
+"""What the local store does to files: locks, syncs, folders, copies inside the kernel, reads."""
+
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+from tusbridge.errors import LeaseLost, StoreError
+
+_LOCK_POLL_SECONDS = 0.01
+# Bytes per read of a download, and per step of a copy.
+_READ_SIZE = 256 * 1024
+_COPY_SIZE = 64 * 1024 * 1024
+
+
+def lock_file(path: str, patience: float) -> int | None:
+    """A descriptor of the lock file, exclusively locked; None when it cannot be had in time."""
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if not flock_within(fd, patience):
+            os.close(fd)
+            return None
+        # a file that was unlinked while we waited locks nobody out
+        if os.fstat(fd).st_nlink:
+            return fd
+        os.close(fd)
+
+
+def flock_within(fd: int, patience: float) -> bool:
+    """Lock exclusively, waiting at most ``patience`` seconds."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOCK_POLL_SECONDS)
+        else:
+            return True
+
+
+def make_folders(path: str, mode: int | None, *, durable: bool) -> None:
+    """Make a folder and what is missing above it; ``durable``: sync each new entry's parent."""
+    if os.path.isdir(path):
+        return
+    parent = os.path.dirname(path)
+    make_folders(parent, mode, durable=durable)
+    with suppress(FileExistsError):
+        os.mkdir(path)
+        if mode is not None:
+            os.chmod(path, mode)
+    if durable:
+        sync_path(parent)
+
+
+def sync_path(path: str) -> None:
+    """fsync a file or a folder."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def copy_bytes(source: str, out: int, count: int, still_mine: Callable[[], bool]) -> None:
+    """Write the first ``count`` bytes of a file at a descriptor's position, inside the kernel:
+    without a copy at all where the file system shares blocks.
+
+    :raises LeaseLost: ``still_mine``, asked before each step, says so.
+    """
+    fd = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        while count:
+            if not still_mine():
+                raise LeaseLost
+            copied = _copy_some(fd, out, min(count, _COPY_SIZE))
+            if copied == 0:
+                raise StoreError("a file ended before its length")
+            count -= copied
+    finally:
+        os.close(fd)
+
+
+def _copy_some(fd: int, out: int, count: int) -> int:
+    try:
+        return os.copy_file_range(fd, out, count)
+    except OSError as error:
+        # between file systems older kernels refuse it
+        if error.errno not in {errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}:
+            raise
+        return os.sendfile(out, fd, None, count)
+
+
+class FilePieces:
+    """The bytes [start, stop) of a descriptor in pieces; closed at the end or by ``close``."""
+
+    def __init__(self, fd: int, start: int, stop: int) -> None:
+        self._fd: int | None = fd
+        self._position = start
+        self._stop = stop
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        wanted = min(_READ_SIZE, self._stop - self._position)
+        piece = os.pread(self._fd, wanted, self._position) if self._fd is not None else b""
+        if not piece:
+            self.close()
+            raise StopIteration
+        self._position += len(piece)
+        return piece
+
+    def close(self) -> None:
+        """Idempotent."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
