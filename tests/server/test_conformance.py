@@ -24,8 +24,6 @@ _ALLOWED: dict[str, str] = {
     "row-084-deferred-length-with-bytes": "creation-defer-length is not announced yet",
 }
 _NEEDS_TOKENS = 24
-# What the server does before it asks us: gunicorn sends 100 Continue as soon as it has the head.
-_BEYOND_US = {("gunicorn", 82)}
 
 Servers = dict[tuple[str, str], dict[str, Result]]
 
@@ -84,9 +82,6 @@ def _assert_passes(check: Check, results: dict[str, Result], kind: str) -> None:
     result = results[check.id]
     if check.id in _ALLOWED or (check.row == _NEEDS_TOKENS and kind != "serve"):
         assert result.outcome in {Outcome.PASS, Outcome.NOT_ANNOUNCED, Outcome.NOT_TESTABLE}
-        return
-    if (kind, check.row) in _BEYOND_US:
-        assert result.outcome is Outcome.FAIL, "it works now: take it off the list"
         return
     assert result.outcome is Outcome.PASS, f"{result.outcome}: {result.detail}"
 

@@ -140,6 +140,7 @@ def _site_command(kind: str, port: int, flags: tuple[str, ...]) -> list[str]:
     if kind == "gunicorn":
         return [
             *(sys.executable, "-m", "gunicorn", "-k", "gthread", "--threads", "64"),
+            *("--config", "python:tests.site.gunicorn"),
             *(
                 "--graceful-timeout",
                 "5",

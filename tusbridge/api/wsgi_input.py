@@ -21,15 +21,21 @@ def stream_of(environ: dict[str, Any], length: int | None, read_timeout: float) 
     :raises LengthRequired: the body has no length, and the server does not say where it ends.
     """
     stream = environ["wsgi.input"]
+    if length is None and not environ.get("wsgi.input_terminated"):
+        raise LengthRequired
+    # a client that waits for it is told to go on now that its body is wanted
+    environ.pop("tusbridge.continue", _do_nothing)()
     if length is None:
-        if not environ.get("wsgi.input_terminated"):
-            raise LengthRequired
         _set_timeout(environ, read_timeout)
         return StreamBody(stream.read, None)
     read = _reader_of_what_came(stream)
     if read is None or not _set_timeout(environ, min(_TICK_SECONDS, read_timeout)):
         return StreamBody(stream.read, length)
     return StreamBody(read, length, silence_seconds=read_timeout)
+
+
+def _do_nothing() -> None:
+    """Nobody waits."""
 
 
 def _set_timeout(environ: dict[str, Any], seconds: float) -> bool:
