@@ -3,6 +3,7 @@
 from typing import Any
 
 from tusbridge.protocol import tus
+from tusbridge.protocol.checksums import ALGORITHMS
 
 DESCRIPTION = (
     "Resumable uploads by the tus protocol, version 1.0.0: create an upload, append its bytes in "
@@ -21,6 +22,21 @@ _FIELDS: dict[str, tuple[dict[str, Any], str]] = {
     "Upload-Length": (_INTEGER, "Bytes of the whole upload."),
     "Upload-Offset": (_INTEGER, "Bytes that are there, and safe."),
     "Upload-Metadata": (_TEXT, "`key base64,key base64`; kept byte for byte."),
+    "Upload-Defer-Length": (
+        {"type": "string", "enum": ["1"]},
+        "The length is told later, by Upload-Length in an append.",
+    ),
+    "Upload-Concat": (
+        _TEXT,
+        "`partial` for a part of another upload; `final;` and the URLs of the parts, in order, with "
+        "a space between them, for an upload that is made of them.",
+    ),
+    "Upload-Checksum": (
+        _TEXT,
+        f"Algorithm, a space, Base64 of the digest of this request's body. One of "
+        f"{', '.join(ALGORITHMS)}.",
+    ),
+    "Tus-Checksum-Algorithm": (_TEXT, "Algorithms that Upload-Checksum may name."),
     "Upload-Expires": (_DATE, "When the upload expires if nothing more comes."),
     "Location": (_TEXT, "The upload's URL."),
     "Retry-After": (_INTEGER, "Seconds to wait."),
@@ -35,7 +51,7 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _ERRORS = {
     400: "A field is malformed (`invalid-field`), or needs what is not offered (`not-supported`).",
     401: "`unauthenticated`: nobody is logged in.",
-    403: "`forbidden`",
+    403: "`forbidden`; or `final-upload`, `partial-upload`: not with an upload of this kind.",
     404: "`upload-not-found`: unknown, or somebody else's.",
     409: "`offset-mismatch`: Upload-Offset tells the true one; or `upload-incomplete`.",
     410: "`upload-gone`: expired.",
@@ -44,6 +60,7 @@ _ERRORS = {
     415: "`unsupported-media-type`",
     416: "`range-not-satisfiable`",
     423: "`upload-busy`, `lease-lost`: another request is writing; on HEAD: ask again soon.",
+    460: "`checksum-mismatch`: the body is not what Upload-Checksum says; nothing of it was kept.",
     503: "`database-unavailable`, `store-error`, `server-stopping`, `body-timeout`: try again.",
     507: "`store-full`: no room; the upload goes on once there is.",
 }
@@ -86,10 +103,23 @@ def _errors(*statuses: int) -> dict[int, dict[str, Any]]:
 
 
 OPTIONS = {
-    "responses": {200: _answer("The offer.", "Tus-Version", "Tus-Extension", "Tus-Max-Size")}
+    "responses": {
+        200: _answer(
+            "The offer.", "Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm"
+        )
+    }
 }
 CREATE = {
-    "parameters": _parameters(("Tus-Resumable", "Upload-Length"), ("Upload-Metadata",)),
+    "parameters": _parameters(
+        ("Tus-Resumable",),
+        (
+            "Upload-Length",
+            "Upload-Defer-Length",
+            "Upload-Metadata",
+            "Upload-Concat",
+            "Upload-Checksum",
+        ),
+    ),
     "requestBody": {
         "required": False,
         "description": "The first bytes of the upload, or all.",
@@ -97,24 +127,33 @@ CREATE = {
     },
     "responses": {
         201: _answer("Created.", "Location", "Upload-Offset", "Upload-Expires"),
-        **_errors(400, 401, 403, 412, 413, 415, 503, 507),
+        **_errors(400, 401, 403, 404, 410, 412, 413, 415, 460, 503, 507),
     },
 }
 HEAD = {
     "parameters": _parameters(("Tus-Resumable",)),
     "responses": {
         200: _answer(
-            "The state.", "Upload-Offset", "Upload-Length", "Upload-Metadata", "Upload-Expires"
+            "The state.",
+            "Upload-Offset",
+            "Upload-Length",
+            "Upload-Defer-Length",
+            "Upload-Metadata",
+            "Upload-Concat",
+            "Upload-Expires",
         ),
         **_errors(401, 404, 410, 412, 423),
     },
 }
 APPEND = {
-    "parameters": _parameters(("Tus-Resumable", "Upload-Offset"), ("X-HTTP-Method-Override",)),
+    "parameters": _parameters(
+        ("Tus-Resumable", "Upload-Offset"),
+        ("Upload-Length", "Upload-Checksum", "X-HTTP-Method-Override"),
+    ),
     "requestBody": {"required": True, "content": {tus.OFFSET_MEDIA_TYPE: _BINARY}},
     "responses": {
         204: _answer("Appended.", "Upload-Offset", "Upload-Expires"),
-        **_errors(400, 401, 404, 409, 410, 412, 413, 415, 423, 503, 507),
+        **_errors(400, 401, 403, 404, 409, 410, 412, 413, 415, 423, 460, 503, 507),
     },
 }
 DOWNLOAD = {
@@ -125,7 +164,7 @@ DOWNLOAD = {
             "A range.", "ETag", "Content-Range", content={"application/octet-stream": _BINARY}
         ),
         304: _answer("The client has it.", "ETag"),
-        **_errors(401, 404, 409, 410, 416, 503),
+        **_errors(401, 403, 404, 409, 410, 416, 423, 503),
     },
 }
 TERMINATE = {
