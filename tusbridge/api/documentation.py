@@ -28,8 +28,8 @@ _FIELDS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "Upload-Concat": (
         _TEXT,
-        "`partial` for a part of another upload; `final;` and the URLs of the parts, in order, with "
-        "a space between them, for an upload that is made of them.",
+        "`partial` for a part of another upload; `final;` and the URLs of the parts, in order and "
+        "with a space between them, for an upload that is made of them.",
     ),
     "Upload-Checksum": (
         _TEXT,
