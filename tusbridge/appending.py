@@ -15,7 +15,6 @@ from tusbridge.errors import (
     BlobTruncated,
     BodyIncomplete,
     BodyTimeout,
-    ChecksumMismatch,
     DatabaseUnavailable,
     LeaseLost,
     OffsetMismatch,
@@ -67,8 +66,10 @@ class Appending:
         self._service = service
         self._end = plan.offset + plan.limit
         self._committed = plan.offset
-        self._wanted = plan.checksum
-        self._running = RunningChecksum(plan.checksum) if plan.checksum else None
+        is_checked = plan.checksum is not None or plan.checksum_follows
+        self._running = RunningChecksum(plan.checksum) if is_checked else None
+        # Upload-Checksum, where it came behind the body
+        self.trailer: str | None = None
         self._clock = clock
         self._committed_at = self._fed_at = clock()
         self._is_open = True
@@ -131,11 +132,10 @@ class Appending:
 
     def _verify(self, how: BodyEnd) -> None:
         """:raises ChecksumMismatch: it does not agree. A body that was cut short cannot."""
-        if self._running is None or self._wanted is None:
+        if self._running is None:
             return
         _raise_if_cut(how)
-        if not self._running.agrees:
-            raise ChecksumMismatch(self._wanted.algorithm)
+        self._running.verify(self.trailer)
         self._running = None
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ Only the standard library is imported here, and no body is ever held as one piec
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum, auto
 
 # First read of a blocking stream: what a server may lose that drops a read on a reset.
@@ -36,6 +36,8 @@ class Body:
         self.end: BodyEnd | None = None
         # set by a front that could not wait for the view and has answered in its place
         self.is_abandoned = False
+        # fields behind the body, by lower-case name, once it has ended; where they are handed over
+        self.trailers: Mapping[str, str] = {}
 
     def batches(self) -> Iterator[Sequence[bytes]]:
         """The bytes in order, as lists of chunks; blocks while none are there. An empty list says
@@ -73,7 +75,8 @@ class StreamBody(Body):
     before ``length`` bytes is one whose client went away (RFC 9112, 8).
 
     A read that raises TimeoutError ends the body, or with ``silence_seconds`` only after so long
-    without a byte: such a read must be one that can be tried again.
+    without a byte: such a read must be one that can be tried again. ``read_trailers`` is called
+    once, at the end of a whole body.
     """
 
     def __init__(
@@ -82,8 +85,10 @@ class StreamBody(Body):
         length: int | None,
         *,
         silence_seconds: float | None = None,
+        read_trailers: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         super().__init__()
+        self._read_trailers = read_trailers
         self._silence_seconds = silence_seconds
         self._last_byte_at = time.monotonic()
         self._read = read
@@ -98,6 +103,8 @@ class StreamBody(Body):
                 continue
             if not chunk:
                 self.end = self.end or (BodyEnd.WHOLE if self._left is None else BodyEnd.GONE)
+                if self.end is BodyEnd.WHOLE:
+                    self.trailers = self._read_trailers()
                 return
             if self._left is not None:
                 chunk = chunk[: self._left]

@@ -50,7 +50,7 @@ class Concatenation:
     ) -> AbstractUpload:
         """See :meth:`UploadService.concatenate`."""
         service = self._service
-        key = _key_of(actor, part_ids, request.metadata)
+        key = _key_of(request, actor)
         found = self._find(key)
         if found is not None:
             return service.head(found.upload_id, actor)
@@ -245,9 +245,9 @@ class Concatenation:
                     rows.filter(soon, pk=part.pk).update(parts=None, expires_at=until)
 
 
-def _key_of(actor: Actor, part_ids: Sequence[str], metadata: str) -> str:
-    """The same for the same request of the same user, and for no other."""
-    asked = json.dumps([str(actor.user_id), list(part_ids), metadata])
+def _key_of(request: CreateRequest, actor: Actor) -> str:
+    """The same for the same request of the same user, to the letter, and for no other."""
+    asked = json.dumps([str(actor.user_id), request.concat_field, request.metadata])
     return hashlib.sha256(asked.encode()).hexdigest()
 
 

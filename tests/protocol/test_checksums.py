@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tusbridge.errors import InvalidField
+from tusbridge.errors import ChecksumMismatch, InvalidField
 from tusbridge.protocol.checksums import ALGORITHMS, Checksum, RunningChecksum, parse_checksum
 
 BODY = b"hello world"
@@ -24,10 +24,14 @@ def field(algorithm: str, digest: bytes) -> str:
     return f"{algorithm} {base64.b64encode(digest).decode()}"
 
 
-def agrees(text: str, *chunks: bytes) -> bool:
-    running = RunningChecksum(parse_checksum(text))
+def agrees(text: str, *chunks: bytes, follows: bool = False) -> bool:
+    running = RunningChecksum(None if follows else parse_checksum(text))
     running.update(chunks)
-    return running.agrees
+    try:
+        running.verify(text if follows else None)
+    except ChecksumMismatch:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -51,6 +55,19 @@ def test_row_96_a_digest_of_a_wrong_length_is_a_mismatch(algorithm: str) -> None
     assert not agrees(field(algorithm, digest[:-1]), BODY)
     assert not agrees(field(algorithm, digest + b"!"), BODY)
     assert not agrees(field(algorithm, digest.hex().encode()), BODY)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_row_99_100_one_that_follows_the_body_is_compared_then(algorithm: str) -> None:
+    text = field(algorithm, true_digest(algorithm))
+    assert agrees(text, BODY, follows=True)
+    assert not agrees(text, BODY[:-1], follows=True)
+
+
+@pytest.mark.parametrize("trailer", [None, "rot13 YQ==", "sha1", ""])
+def test_row_100_one_that_was_promised_has_to_come(trailer: str | None) -> None:
+    with pytest.raises(InvalidField):
+        RunningChecksum(None).verify(trailer)
 
 
 def test_the_algorithms_name_may_be_in_any_case() -> None:

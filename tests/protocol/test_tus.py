@@ -564,6 +564,29 @@ def test_malformed_offset_is_named_before_an_unknown_checksum() -> None:
     assert caught.value.name == "Upload-Offset"
 
 
+@pytest.mark.parametrize(
+    ("trailer", "has_trailers", "follows"),
+    [
+        ("Upload-Checksum", True, True),
+        ("x, upload-checksum ,y", True, True),
+        ("Upload-Checksum", False, False),
+        ("Upload-Checksums", True, False),
+    ],
+)
+def test_row_99_a_checksum_may_follow_where_trailers_are_handed_over(
+    trailer: str, has_trailers: bool, follows: bool
+) -> None:
+    fields = patch(trailer=trailer)
+    assert tus.parse_append(fields, has_trailers=has_trailers).checksum_follows is follows
+    created = {"upload-length": "5", "trailer": trailer}
+    assert tus.parse_create(created, has_trailers=has_trailers).checksum_follows is follows
+
+
+def test_a_checksum_before_the_body_needs_none_behind_it() -> None:
+    fields = patch(trailer="Upload-Checksum", upload_checksum="sha1 YQ==")
+    assert not tus.parse_append(fields, has_trailers=True).checksum_follows
+
+
 def test_patch_carries_its_checksum_as_written() -> None:
     written = "sha1 hvfkN/qlp/zhXR3cuerq6jd2Z7g="
     assert tus.parse_append(patch(upload_checksum=written)).checksum == written
@@ -619,6 +642,13 @@ def test_options_tell_what_the_server_offers() -> None:
 def test_concatenation_is_offered_only_where_the_store_can_do_it() -> None:
     answer = tus.render_options(Limits(max_length=5), can_concat=False)
     assert answer.fields["Tus-Extension"].split(",") == list(tus.EXTENSIONS)
+
+
+def test_row_100_trailers_are_offered_only_where_they_are_handed_over() -> None:
+    for has_trailers in (True, False):
+        answer = tus.render_options(Limits(max_length=5), has_trailers=has_trailers)
+        offered = answer.fields["Tus-Extension"].split(",")
+        assert ("checksum-trailer" in offered) is has_trailers
 
 
 @pytest.mark.parametrize("limit", [0, 5 * 2**40, LARGEST])

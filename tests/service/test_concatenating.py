@@ -37,7 +37,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 TEXTS = (b"one", b"twotwo", b"three")
 
 
-def concat_request(kind: str, length: int | None = None, metadata: str = "") -> CreateRequest:
+def concat_request(
+    kind: str, length: int | None = None, metadata: str = "", field: str = ""
+) -> CreateRequest:
     return CreateRequest(
         length=length,
         metadata=metadata,
@@ -46,7 +48,7 @@ def concat_request(kind: str, length: int | None = None, metadata: str = "") -> 
         has_body=False,
         content_length=0,
         concat=kind,
-        concat_field="final;..." if kind == "final" else kind,
+        concat_field=field or kind,
     )
 
 
@@ -74,7 +76,9 @@ def ids(parts: list[AbstractUpload]) -> list[str]:
 def join(
     service: UploadService, parts: list[AbstractUpload], metadata: str = "", actor: Actor = NOBODY
 ) -> AbstractUpload:
-    return service.concatenate(concat_request("final", metadata=metadata), ids(parts), actor)
+    field = "final;" + " ".join(f"/files/{upload_id}" for upload_id in ids(parts))
+    request = concat_request("final", metadata=metadata, field=field)
+    return service.concatenate(request, ids(parts), actor)
 
 
 def finish(service: UploadService, part: AbstractUpload, rest: bytes) -> AbstractUpload:

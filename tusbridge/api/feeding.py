@@ -83,6 +83,7 @@ def feed(request: HttpRequest, feeding: Feeding) -> HttpResponseBase:
     finally:
         if body.end is None:
             feeding.appending.close()
+    feeding.appending.trailer = body.trailers.get("upload-checksum")
     return feeding.end(body.end or BodyEnd.GONE)
 
 

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from tusbridge.api.cors import add_cors_fields
+from tusbridge.api.wsgi_input import has_trailers
 from tusbridge.conf import Options, get_options
 from tusbridge.errors import MethodNotAllowed, UploadError, UploadNotFound
 from tusbridge.protocol import tus
@@ -89,7 +90,8 @@ def _dispatch(
     if request.method == "OPTIONS":
         can_concat = get_store(options.STORAGE, options).supports_concat
         limits = Limits(max_length=options.MAX_LENGTH)
-        return respond(tus.render_options(limits, can_concat=can_concat))
+        trailers = has_trailers(getattr(request, "environ", None))
+        return respond(tus.render_options(limits, can_concat=can_concat, has_trailers=trailers))
     # a browser's download names no version; every other request does
     if request.method != "GET" or "tus-resumable" in fields:
         tus.check_version(fields)

@@ -15,6 +15,7 @@ from tusbridge.api import documentation as doc
 from tusbridge.api.downloads import download as download_response
 from tusbridge.api.feeding import Feeding, check_wanted, feed
 from tusbridge.api.frame import Fields, error_response, respond
+from tusbridge.api.wsgi_input import has_trailers
 from tusbridge.body import BodyEnd
 from tusbridge.errors import UploadError
 from tusbridge.models import AbstractUpload
@@ -30,7 +31,7 @@ def create(request: HttpRequest) -> Any:
     """Begin an upload, with its first bytes or all of them if you like."""
     service = UploadService()
     actor = service.policy.authenticate(request)
-    wanted = tus.parse_create(Fields(request.META))
+    wanted = tus.parse_create(Fields(request.META), has_trailers=_has_trailers(request))
     check_wanted(request)
     if wanted.concat == rules.FINAL:
         part_ids = [_part_id(request, url) for url in wanted.parts]
@@ -73,7 +74,7 @@ def append(request: HttpRequest, upload_id: str) -> Any:
     upload = service.find_to_append(upload_id, actor)
     # every answer to a PATCH tells it, refusals too (tus 1.0.0, Upload-Expires)
     request.tusbridge_expires_at = _facts(upload).expires_at  # type: ignore[attr-defined]
-    wanted = tus.parse_append(Fields(request.META))
+    wanted = tus.parse_append(Fields(request.META), has_trailers=_has_trailers(request))
     check_wanted(request)
     wait = getattr(request, "tusbridge_wait", BUSY_PATIENCE_SECONDS)
     appending = service.begin_append(upload, wanted, actor, wait=wait)
@@ -112,6 +113,10 @@ def _created(request: HttpRequest, upload: AbstractUpload, *, with_offset: bool)
     if service_options.ABSOLUTE_LOCATION:
         location = request.build_absolute_uri(location)
     return respond(tus.render_created(_facts(upload), location, with_offset=with_offset))
+
+
+def _has_trailers(request: HttpRequest) -> bool:
+    return has_trailers(getattr(request, "environ", None))
 
 
 def _part_id(request: HttpRequest, url: str) -> str:

@@ -5,7 +5,9 @@ before cannot be had, and a connection reset loses it. gunicorn's input can give
 """
 
 import inspect
+import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tusbridge.body import StreamBody
@@ -27,11 +29,24 @@ def stream_of(environ: dict[str, Any], length: int | None, read_timeout: float) 
     environ.pop("tusbridge.continue", _do_nothing)()
     if length is None:
         _set_timeout(environ, read_timeout)
-        return StreamBody(stream.read, None)
+        return StreamBody(stream.read, None, read_trailers=partial(_trailers_of, stream))
     read = _reader_of_what_came(stream)
     if read is None or not _set_timeout(environ, min(_TICK_SECONDS, read_timeout)):
         return StreamBody(stream.read, length)
     return StreamBody(read, length, silence_seconds=read_timeout)
+
+
+def has_trailers(environ: dict[str, Any] | None) -> bool:
+    """Whether fields that follow a body can be had: gunicorn keeps them with the request."""
+    if environ is None or "gunicorn.socket" not in environ:
+        return False
+    reader = getattr(sys.modules.get("gunicorn.http.body"), "ChunkedReader", None)
+    return hasattr(reader, "parse_trailers")
+
+
+def _trailers_of(stream: Any) -> dict[str, str]:
+    request = getattr(getattr(stream, "reader", None), "req", None)
+    return {name.lower(): value for name, value in getattr(request, "trailers", None) or ()}
 
 
 def _do_nothing() -> None:

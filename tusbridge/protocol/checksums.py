@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from tusbridge.errors import InvalidField
+from tusbridge.errors import ChecksumMismatch, InvalidField
 
 _FIELD = "Upload-Checksum"
 
@@ -75,18 +75,30 @@ def parse_checksum(text: str) -> Checksum:
 
 
 class RunningChecksum:
-    """The digest of a body while it comes."""
+    """The digest of a body while it comes. Where ``wanted`` follows behind the body (tus 1.0.0,
+    checksum-trailer), each algorithm runs until it is known which one it was."""
 
-    def __init__(self, wanted: Checksum) -> None:
-        self._wanted = wanted
-        self._digest = ALGORITHMS[wanted.algorithm]()
+    def __init__(self, wanted: Checksum | None) -> None:
+        self.wanted = wanted
+        names = ALGORITHMS if wanted is None else (wanted.algorithm,)
+        self._digests = {name: ALGORITHMS[name]() for name in names}
 
     def update(self, chunks: Sequence[bytes]) -> None:
         """Take the next chunks of the body."""
         for chunk in chunks:
-            self._digest.update(chunk)
+            for digest in self._digests.values():
+                digest.update(chunk)
 
-    @property
-    def agrees(self) -> bool:
-        """Whether what came so far has the digest that the client told."""
-        return hmac.compare_digest(self._digest.digest(), self._wanted.digest)
+    def verify(self, trailer: str | None = None) -> None:
+        """Compare what came with what the client told, before or behind the body.
+
+        :raises ChecksumMismatch: they differ.
+        :raises InvalidField: it was to follow, and did not, or is malformed.
+        """
+        if self.wanted is None:
+            if trailer is None:
+                raise InvalidField(_FIELD, "was promised as a trailer and did not come")
+            self.wanted = parse_checksum(trailer)
+        digest = self._digests[self.wanted.algorithm].digest()
+        if not hmac.compare_digest(digest, self.wanted.digest):
+            raise ChecksumMismatch(self.wanted.algorithm)

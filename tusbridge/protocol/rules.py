@@ -41,8 +41,8 @@ class UploadState:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateRequest:
     """A creation. ``length`` None while it is deferred; ``metadata`` and ``checksum`` as the client
-    wrote them; ``content_length`` of the body, None when it is not known; ``has_body`` when bytes
-    may follow that belong to the upload.
+    wrote them, ``checksum_follows`` when it comes as a trailer; ``content_length`` of the body,
+    None when it is not known; ``has_body`` when bytes may follow that belong to the upload.
 
     ``concat`` is empty, :data:`PARTIAL` or :data:`FINAL`; for the last, ``parts`` are the URLs of
     the partial uploads as written, and ``concat_field`` the whole field."""
@@ -54,6 +54,7 @@ class CreateRequest:
     has_body: bool
     content_length: int | None
     checksum: str | None = None
+    checksum_follows: bool = False
     concat: str = ""
     concat_field: str = ""
     parts: tuple[str, ...] = ()
@@ -68,19 +69,21 @@ class AppendRequest:
     content_length: int | None
     length: int | None = None
     checksum: str | None = None
+    checksum_follows: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppendPlan:
     """Append from ``offset``, at most ``limit`` bytes; more is refused.
 
-    ``length`` is to be set first, where it is told for the first time. With a ``checksum``
-    nothing counts before the whole body agrees with it."""
+    ``length`` is to be set first, where it is told for the first time. With a ``checksum``, or
+    one that follows as a trailer, nothing counts before the whole body agrees with it."""
 
     offset: int
     limit: int
     length: int | None = None
     checksum: Checksum | None = None
+    checksum_follows: bool = False
 
 
 def plan_create(request: CreateRequest, limits: Limits) -> AppendPlan:
@@ -94,7 +97,12 @@ def plan_create(request: CreateRequest, limits: Limits) -> AppendPlan:
     limit = limits.max_length if request.length is None else request.length
     if (request.content_length or 0) > limit:
         raise TooLarge(limit)
-    return AppendPlan(offset=0, limit=limit, checksum=_checksum_of(request.checksum))
+    return AppendPlan(
+        offset=0,
+        limit=limit,
+        checksum=_checksum_of(request.checksum),
+        checksum_follows=request.checksum_follows,
+    )
 
 
 def plan_append(upload: UploadState, request: AppendRequest, limits: Limits) -> AppendPlan:
@@ -113,7 +121,11 @@ def plan_append(upload: UploadState, request: AppendRequest, limits: Limits) -> 
     if request.content_length is not None and request.content_length > limit:
         raise TooLarge(limit, "the rest of the upload")
     return AppendPlan(
-        offset=upload.offset, limit=limit, length=told, checksum=_checksum_of(request.checksum)
+        offset=upload.offset,
+        limit=limit,
+        length=told,
+        checksum=_checksum_of(request.checksum),
+        checksum_follows=request.checksum_follows,
     )
 
 

@@ -23,7 +23,7 @@ from tusbridge.protocol.rules import FINAL, PARTIAL, AppendRequest, CreateReques
 
 VERSION = "1.0.0"
 OFFSET_MEDIA_TYPE = "application/offset+octet-stream"
-EXTENSIONS = (
+EXTENSIONS: tuple[str, ...] = (
     "creation",
     "creation-with-upload",
     "creation-defer-length",
@@ -31,6 +31,8 @@ EXTENSIONS = (
     "termination",
     "checksum",
 )
+# Only where the HTTP server hands trailers over.
+TRAILER_EXTENSION = "checksum-trailer"
 # Only where the store can join uploads.
 CONCAT_EXTENSIONS = ("concatenation", "concatenation-unfinished")
 # Partial uploads that one final upload may be made of.
@@ -113,9 +115,9 @@ def effective_method(method: str, fields: Fields) -> str:
     return override.upper() if override else method
 
 
-def parse_create(fields: Fields) -> CreateRequest:
+def parse_create(fields: Fields, *, has_trailers: bool = False) -> CreateRequest:
     """The fields of a creation (tus 1.0.0, creation, creation-with-upload, creation-defer-length
-    and concatenation).
+    and concatenation); ``has_trailers`` where the server hands them over.
 
     :raises InvalidField: a field is malformed or missing, or two exclude each other.
     :raises UnsupportedMediaType: a body that is not for the upload.
@@ -139,6 +141,7 @@ def parse_create(fields: Fields) -> CreateRequest:
         has_body=has_body,
         content_length=content_length,
         checksum=fields.get("upload-checksum"),
+        checksum_follows=has_trailers and _checksum_follows(fields),
         concat=concat,
         concat_field=fields.get("upload-concat", ""),
         parts=parts,
@@ -203,8 +206,9 @@ def parse_upload_url(url: str, path: str, host: str) -> str:
     return upload_id
 
 
-def parse_append(fields: Fields) -> AppendRequest:
-    """The fields of a PATCH, judged in the protocol's order: type, offset, then the rest.
+def parse_append(fields: Fields, *, has_trailers: bool = False) -> AppendRequest:
+    """The fields of a PATCH, judged in the protocol's order: type, offset, then the rest;
+    ``has_trailers`` where the server hands them over.
 
     :raises UnsupportedMediaType: Content-Type is missing or another.
     :raises InvalidField: Upload-Offset is missing, or a number malformed.
@@ -217,8 +221,17 @@ def parse_append(fields: Fields) -> AppendRequest:
     return AppendRequest(
         offset=offset,
         checksum=fields.get("upload-checksum"),
+        checksum_follows=has_trailers and _checksum_follows(fields),
         content_length=parse_content_length(fields),
         length=None if length is None else parse_integer("Upload-Length", length),
+    )
+
+
+def _checksum_follows(fields: Fields) -> bool:
+    """Whether Upload-Checksum is promised behind the body (RFC 9110, 6.6.2)."""
+    promised = fields.get("trailer", "").lower().split(",")
+    return "upload-checksum" not in fields and any(
+        name.strip(" \t") == "upload-checksum" for name in promised
     )
 
 
@@ -253,13 +266,18 @@ def _first_text(metadata: Mapping[str, bytes], *keys: str) -> str:
     return ""
 
 
-def render_options(limits: Limits, *, can_concat: bool = True) -> Answer:
+def render_options(
+    limits: Limits, *, can_concat: bool = True, has_trailers: bool = False
+) -> Answer:
     """What the server offers (tus 1.0.0, OPTIONS)."""
+    extensions = EXTENSIONS
+    extensions += (TRAILER_EXTENSION,) if has_trailers else ()
+    extensions += CONCAT_EXTENSIONS if can_concat else ()
     return Answer(
         status=200,
         fields={
             "Tus-Version": VERSION,
-            "Tus-Extension": render_list(EXTENSIONS + (CONCAT_EXTENSIONS if can_concat else ())),
+            "Tus-Extension": render_list(extensions),
             "Tus-Max-Size": str(limits.max_length),
             "Tus-Checksum-Algorithm": render_list(tuple(ALGORITHMS)),
         },
