@@ -110,7 +110,7 @@ class UploadService:
         upload = self.find(upload_id, actor, self.policy.check_read)
         if upload.is_waiting:
             return Concatenation(self).go_on(upload)
-        if upload.is_complete or upload.offset == 0:
+        if upload.is_complete or upload.offset == 0 != upload.length:
             return upload
         if upload.file.name:
             return self.settle_soon(upload)  # all bytes came, and may be in the storage already

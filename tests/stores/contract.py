@@ -181,6 +181,18 @@ class ConcatContract:
         assert finished(third_name) == b"oneone"
         assert finished(NAME) == b"onetwotwo"
 
+    @pytest.mark.parametrize("long_first", [True, False])
+    def test_row_112_a_part_may_be_all_of_one_upload_and_the_beginning_of_another(
+        self, store: Store, finished: Callable[[str], bytes], long_first: bool
+    ) -> None:
+        one = parts_of(store)[0]
+        other_name = f"uploads/dd/{'d' * 32}"
+        wanted = [(KEY, NAME, [one, one], b"oneone"), ("d" * 32, other_name, [one], b"one")]
+        for key, name, parts, text in wanted if long_first else reversed(wanted):
+            store.complete(store.concat(key, parts), name, len(text), ONE, yes)
+        assert finished(NAME) == b"oneone"
+        assert finished(other_name) == b"one"
+
     def test_parts_may_go_as_soon_as_they_are_joined(
         self, store: Store, finished: Callable[[str], bytes]
     ) -> None:

@@ -163,9 +163,9 @@ class LocalStore(Store):
                 for part, length in parts:
                     listed += self._link_part(key, part, length, start, len(listed))
                     start += length
-                blob = Blob(key=key, state={"segments": listed} if listed else {})
-                if listed and self._claim(parts, key):
-                    blob = Blob(key=key, state={**blob.state, "in_place": True})
+                if listed:
+                    in_place = self._claim(parts)
+                    blob = Blob(key=key, state={"segments": listed, "in_place": in_place})
                 if self.durable:
                     sync_path(f"{self.root}/{key[:2]}")
             except BaseException:
@@ -206,7 +206,7 @@ class LocalStore(Store):
             finally:
                 os.close(out)
 
-    def _claim(self, parts: Sequence[tuple[Blob, int]], key: str) -> bool:
+    def _claim(self, parts: Sequence[tuple[Blob, int]]) -> bool:
         """Whether the file of the first part that has bytes is this upload's to go on in. One
         that is in several pieces is nobody's."""
         first = next(blob for blob, length in parts if length)
@@ -222,9 +222,12 @@ class LocalStore(Store):
 
     def bytes_to_copy(self, blob: Blob, length: int) -> int:
         segments = self.segments(blob)
-        if len(segments) == 1:
+        in_place = blob.state.get("in_place")
+        if len(segments) == 1 and in_place is None:
             return 0
-        return length - segments[1].start if blob.state.get("in_place") else length
+        if in_place:
+            return length - segments[1].start if len(segments) > 1 else 0
+        return length
 
     def complete(
         self, blob: Blob, name: str, length: int, token: str, still_mine: Callable[[], bool]
@@ -265,7 +268,8 @@ class LocalStore(Store):
     ) -> str:
         """One file with exactly the upload's bytes, outside the storage still."""
         segments = self.segments(blob)
-        if len(segments) > 1:
+        # a link to a file that others have links to is never to be cut, or handed over, itself
+        if len(segments) > 1 or "in_place" in blob.state:
             return self._join(blob, segments, length, token, still_mine)
         path = segments[0].path
         if length == 0:
