@@ -93,7 +93,7 @@ def deleted_partial(client: Client) -> None:
 )
 def source_not_partial(client: Client) -> None:
     known, plain = make(client, BODIES[0]), client.create_complete(b"1234567890")
-    final = final_of(client, known)
+    final = final_of(client, make(client, BODIES[1]))
     for urls in ((plain,), (known, plain), (plain, known), (final,), (known, final)):
         expect_refused(join(client, listed(*urls)), 400)
     client.expect_offset(plain, 10)
