@@ -81,12 +81,13 @@ def right_checksum_of_many_bytes(client: Client) -> None:
 @check(
     "row-093-chunked-body",
     row=93,
-    level="MUST",
+    level="SHOULD",
     section=_SECTION,
     extension=_EXTENSION,
     title="a body without Content-Length is judged by its checksum likewise",
 )
 def chunked_body(client: Client) -> None:
+    """SHOULD, as row 40: a server need not take such bodies at all."""
     url = client.create()
     change = {**append_fields(0), **checksum(b"12345")}
     expect_status(client.send_chunked("PATCH", url, change, (b"123", b"46")), 460)
@@ -270,7 +271,6 @@ def wrong_checksum_on_a_creation(client: Client) -> None:
     for value, status in (
         (checksum(b"12346")["Upload-Checksum"], 460),
         ("nope YQ==", 400),
-        ("sha1 ###", 400),
     ):
         response = client.post({**_CREATION, "Upload-Checksum": value}, b"12345")
         expect_status(response, status, why=f"Upload-Checksum: {value}")

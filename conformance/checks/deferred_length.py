@@ -10,7 +10,7 @@ from conformance.registry import check
 
 _EXTENSION = "creation-defer-length"
 _SECTION = "Upload-Defer-Length"
-_BAD_LENGTHS = ("-1", "abc", "1.5", "", "1e3", "+10", "9" * 30)
+_BAD_LENGTHS = ("-1", "abc", "1.5", "", "1e3", "9" * 30)
 
 
 @check(
@@ -195,8 +195,23 @@ def another_length(client: Client) -> None:
         _expect_length_refused(client, url, 5, b"678", length)
         expect_length(client, url, 5, 10)
     client.append(url, 5, b"67890")
-    _expect_length_refused(client, url, 10, b"", "11")
-    expect_length(client, url, 10, 10)
+    client.expect_content(url, b"1234567890")
+
+
+@check(
+    "row-072-another-length-at-the-end",
+    row=72,
+    level="D",
+    section=_SECTION,
+    extension=_EXTENSION,
+    title="so it is when the upload is complete, with and without bytes",
+)
+def another_length_at_the_end(client: Client) -> None:
+    url = begin_deferred(client)
+    client.append(url, 0, b"1234567890", {"Upload-Length": "10"})
+    for length, body in (("11", b""), ("11", b"1"), ("9", b"")):
+        _expect_length_refused(client, url, 10, body, length)
+        expect_length(client, url, 10, 10)
     client.expect_content(url, b"1234567890")
 
 

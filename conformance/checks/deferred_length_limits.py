@@ -66,12 +66,13 @@ def body_over_the_limit(client: Client) -> None:
 @check(
     "row-075-chunked-body-over-the-limit",
     row=75,
-    level="MUST",
+    level="SHOULD",
     section="Tus-Max-Size",
     extension=_EXTENSION,
     title="likewise when the server learns of it only as the bytes come",
 )
 def chunked_body_over_the_limit(client: Client) -> None:
+    """SHOULD, as row 40: a server need not take such bodies at all."""
     limit = sendable_limit(client)
     url = begin_deferred(client)
     connection = client.start("PATCH", url, {**append_fields(0), "Transfer-Encoding": "chunked"})

@@ -137,6 +137,13 @@ class LengthJudgedBehindTheBody(Reference):
         return answer
 
 
+@caught_by("row-072-another-length-at-the-end")
+class LengthOfACompleteUploadIgnored(Reference):
+    def judge_other_length(self, upload: Upload, length: int) -> None:
+        if not upload.is_complete:
+            super().judge_other_length(upload, length)
+
+
 @caught_by("row-073-length-below-the-offset")
 class LengthBelowTheOffsetTaken(Reference):
     def judge_late_length(self, upload: Upload, length: int) -> None:

@@ -143,11 +143,7 @@ class AlgorithmJudgedFirst(Reference):
         return super().append(upload, request)
 
 
-@caught_by(
-    "row-096-malformed-checksum",
-    "row-098-wrong-checksum-on-a-creation",
-    "row-100-unknown-algorithm-in-the-trailer",
-)
+@caught_by("row-096-malformed-checksum", "row-100-unknown-algorithm-in-the-trailer")
 class MalformedChecksumIsAMismatch(Reference):
     def parse_checksum(self, value: str) -> tuple[str, bytes]:
         name, _, text = value.partition(" ")

@@ -277,6 +277,16 @@ class MetadataOfTheFinalDropped(Reference):
         return answer
 
 
+@caught_by("row-117-metadata-of-its-own", "row-117-metadata-not-carried-over")
+class MetadataOfThePartialsMixedIn(Reference):
+    def create_final(self, concat: str, request: Request) -> Answer:
+        own, theirs = request.fields.get("Upload-Metadata"), self.parts_of(concat, request)
+        every = [own, *(part.metadata for part in theirs)]
+        del request.fields["Upload-Metadata"]
+        request.fields["Upload-Metadata"] = ",".join(each for each in every if each)
+        return super().create_final(concat, request)
+
+
 @caught_by("row-118-neither-partial-nor-final")
 class UnknownConcatIgnored(Reference):
     def judge_concat(self, concat: str | None) -> None:
@@ -410,7 +420,6 @@ class ConcatOfAPatchTaken(Reference):
 
 
 @caught_by(
-    "row-113-patch-of-an-unfinished-final",
     "row-125-final-before-its-partials",
     "row-125-final-of-complete-and-unfinished",
     "row-125-final-of-deferred-lengths",
@@ -420,7 +429,7 @@ class UnfinishedFinalTellsAnOffset(Reference):
         return sum(len(each.data) for each in upload.parts or [upload])
 
 
-@caught_by("row-119-unfinished-sum-over-the-limit", "row-125-final-before-its-partials")
+@caught_by("row-125-final-before-its-partials")
 class UnfinishedFinalTellsNoLength(Reference):
     def length_of(self, upload: Upload) -> int | None:
         return super().length_of(upload) if upload.is_complete or not upload.is_final else None
