@@ -9,6 +9,12 @@ from tests.conformance.http_server import Answer, Body, Request
 from tests.conformance.reference import Reference, Refused, Upload
 
 
+class WithoutTrailers(Reference):
+    """No fault: its HTTP server drops trailers, and it says so."""
+
+    extensions = tuple(name for name in Reference.extensions if name != "checksum-trailer")
+
+
 @caught_by("row-092-algorithms")
 class AlgorithmsInCapitals(Reference):
     def options(self, request: Request) -> Answer:

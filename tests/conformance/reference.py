@@ -356,12 +356,8 @@ class Reference:
         return None
 
     def is_same(self, one: Upload, other: Upload) -> bool:
-        return (one.owner, one.concat, one.metadata, one.parts) == (
-            other.owner,
-            other.concat,
-            other.metadata,
-            other.parts,
-        )
+        names = ("owner", "concat", "metadata", "parts")
+        return all(getattr(one, name) == getattr(other, name) for name in names)
 
     def length_of(self, upload: Upload) -> int | None:
         if not upload.is_final:

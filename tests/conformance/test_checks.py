@@ -10,13 +10,13 @@ from conformance.checks import ALL
 from conformance.registry import Check
 from conformance.runner import Outcome, Result, run_check
 from conformance.target import Target
-from tests.conformance import faults_of_checksums
 from tests.conformance.faults import FAULTS
-from tests.conformance.faults_of_concatenation import FinishedOnly, JoinedInTheBackground
+from tests.conformance.faults_of_checksums import WithoutTrailers
+from tests.conformance.faults_of_concatenation import JoinedInTheBackground
+from tests.conformance.faults_of_finals import FinishedOnly
 from tests.conformance.http_server import serving
 from tests.conformance.reference import Reference
 
-assert faults_of_checksums.caught_by  # its faults are registered
 READ_TIMEOUT_SECONDS = 1
 JOBS = 8
 ROWS = range(1, 131)
@@ -39,12 +39,6 @@ OTHERS = {
     "row-102-delete-a-final",
 }
 CHECKS = [check for check in ALL if check.row in SECTIONS or check.id in OTHERS]
-
-
-class WithoutTrailers(Reference):
-    """No fault: its HTTP server drops trailers, and it says so."""
-
-    extensions = tuple(name for name in Reference.extensions if name != "checksum-trailer")
 
 
 def run(server: type[Reference], names: list[str], *, trailers: bool = True) -> dict[str, Result]:
