@@ -10,15 +10,24 @@ from collections.abc import Mapping
 from types import TracebackType
 from urllib.parse import urljoin, urlsplit
 
-from conformance.expect import expect, expect_field, expect_number, expect_status, show
+from conformance.expect import (
+    expect,
+    expect_field,
+    expect_number,
+    expect_present,
+    expect_status,
+    show,
+)
 from conformance.target import CheckFailed, NotAnnounced, NotTestable, Target
-from conformance.wire import Connection, Response, WireError
+from conformance.wire import Connection, FieldLines, Response, WireError
 
 OFFSET_TYPE = "application/offset+octet-stream"
 # As most clients send it: "test.bin" and "application/octet-stream".
 METADATA = "filename dGVzdC5iaW4=,filetype YXBwbGljYXRpb24vb2N0ZXQtc3RyZWFt"
 # Answers that tell of a passing state; any other 5xx is a defect of the server.
 ALLOWED_5XX = (503, 507)
+# What a download may be told while the file is being put together.
+_NOT_YET = (409, 423, 503)
 
 Change = Mapping[str, str | None]
 
@@ -91,12 +100,17 @@ class Client:
         return response
 
     def send_chunked(
-        self, method: str, url: str, change: Change, pieces: tuple[bytes, ...]
+        self,
+        method: str,
+        url: str,
+        change: Change,
+        pieces: tuple[bytes, ...],
+        trailers: FieldLines = (),
     ) -> Response:
         connection = self.start(method, url, {**change, "Transfer-Encoding": "chunked"})
         for piece in pieces:
             connection.send_chunk(piece)
-        connection.end_chunks()
+        connection.end_chunks(trailers)
         return self.read(connection)
 
     def read(
@@ -154,11 +168,38 @@ class Client:
     def patch(self, url: str, offset: int, body: bytes, change: Change | None = None) -> Response:
         return self.send("PATCH", url, {**append_fields(offset), **(change or {})}, body)
 
+    def append(self, url: str, offset: int, body: bytes, change: Change | None = None) -> None:
+        """A PATCH that must be stored."""
+        response = self.patch(url, offset, body, change)
+        expect_status(response, 204)
+        expect_field(response, "Upload-Offset", str(offset + len(body)))
+
     def start_patch(self, url: str, offset: int, length: int, sent: bytes) -> Connection:
         """A PATCH that promises `length` bytes and has sent only `sent`."""
         connection = self.start("PATCH", url, append_fields(offset), length=length)
         connection.send_body(sent)
         return connection
+
+    def patch_when_free(
+        self,
+        url: str,
+        offset: int,
+        body: bytes,
+        change: Change | None = None,
+        *,
+        within_seconds: float,
+    ) -> Response:
+        """A PATCH, sent again while it is told 423, as clients do; the last answer within the
+        time.
+        """
+        deadline = time.monotonic() + within_seconds
+        while True:
+            response = self.patch(url, offset, body, change)
+            late = time.monotonic() > deadline
+            expect(not late, f"expected the PATCH to be taken within {within_seconds} s", response)
+            if response.status != 423:
+                return response
+            time.sleep(0.2)
 
     def wait_offset(
         self, url: str, low: int, high: int, *, within_seconds: float, each_seconds: float
@@ -194,6 +235,26 @@ class Client:
             return
         if response.status == 200:
             expect(response.body == content, _difference(response.body, content), response)
+
+    def serves_downloads(self) -> bool:
+        """Whether a complete upload comes back by GET, which tus 1.0.0 leaves open."""
+        try:
+            return self.send("GET", self.create_complete(b"1234567890")).status == 200
+        except WireError:
+            return False
+
+    def expect_download(self, url: str, content: bytes, *, within_seconds: float) -> None:
+        """Compares what GET hands out; asks again while it is told to, for a server may still be
+        putting it together.
+        """
+        deadline = time.monotonic() + within_seconds
+        while (response := self.send("GET", url)).status in _NOT_YET:
+            expect_present(response, "Retry-After")
+            late = f"expected the download within {within_seconds} s"
+            expect(time.monotonic() < deadline, late, response)
+            time.sleep(0.1)
+        expect_status(response, 200)
+        expect(response.body == content, _difference(response.body, content), response)
 
     def extensions(self) -> list[str]:
         return self.options().fields.tokens("Tus-Extension")

@@ -206,11 +206,14 @@ def forwarded_fields_of_a_stranger(client: Client) -> None:
     for change in (
         {"X-Forwarded-Host": "elsewhere.example", "X-Forwarded-Proto": other},
         {"Forwarded": f"for=192.0.2.1;host=elsewhere.example;proto={other}"},
+        {"X-Forwarded-Server": "elsewhere.example", "X-Forwarded-Port": "1"},
+        {"X-Forwarded-Prefix": "/elsewhere", "X-Script-Name": "/elsewhere"},
     ):
         response = client.post({"Upload-Length": "10", **change})
         got = urlsplit(client.location(response))
         same = (got.scheme, got.netloc) == (own.scheme, own.netloc)
         expect(same, "expected a Location on the host and scheme that were asked", response)
+        expect("elsewhere" not in got.path, "expected a Location below the path asked", response)
 
 
 @check(
@@ -236,6 +239,54 @@ def no_location_on_errors(client: Client) -> None:
     for response in refused:
         expect_absent(response, "Location")
         expect(len(response.body) <= 1000, "expected a short reason", response)
+
+
+@check(
+    "row-065-location-on-creation-only",
+    row=65,
+    level="MAY",
+    section="Creation",
+    extension="creation",
+    title="no other answer has a Location, whether it went well or not",
+)
+def location_on_creation_only(client: Client) -> None:
+    """The table's opening points. A download may be a redirect, tus knows none."""
+    url, unknown = client.create(), client.unknown_url()
+    for response in (
+        client.options(),
+        client.options(url),
+        client.head(url),
+        client.head(unknown),
+        client.patch(url, 0, b"12345"),
+        client.patch(url, 3, b"12345"),
+        client.patch(url, 5, b"67890", {"Content-Type": "text/plain"}),
+        client.patch(url, 5, b"12345678901"),
+        client.patch(unknown, 0, b"12345"),
+        client.patch(url, 5, b"67890"),
+        client.head(url),
+        client.send("PUT", url),
+        client.delete(unknown),
+        client.delete(url),
+    ):
+        expect_absent(response, "Location")
+
+
+@check(
+    "row-065-reason-is-text",
+    row=65,
+    level="MAY",
+    section="Creation",
+    extension="creation",
+    title="a refused creation says why, in text",
+)
+def reason_is_text(client: Client) -> None:
+    for change in ({}, {"Upload-Length": "-1"}, {"Upload-Length": "9" * 30}):
+        response = client.post(change)
+        if response.status < 400:
+            raise NotTestable("the server refuses nothing that was tried")
+        kind = (response.fields.get("Content-Type") or "").lower()
+        text = kind.startswith(("text/plain", "application/json", "application/problem+json"))
+        expect(text and bool(response.body.strip()), "expected a reason in text", response)
 
 
 @check(

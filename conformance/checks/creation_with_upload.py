@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 
-from conformance.client import METADATA, OFFSET_TYPE, Client, append_fields, sample
+from conformance.client import METADATA, OFFSET_TYPE, Change, Client, append_fields, sample
 from conformance.expect import expect, expect_absent, expect_field, expect_offset, expect_status
+from conformance.limits import answer_to_too_many
 from conformance.registry import check
-from conformance.wire import Connection
+from conformance.wire import Connection, ConnectionLost, TimedOut
 
 _EXTENSION = "creation-with-upload"
 _SECTION = "Creation With Upload"
@@ -154,6 +155,30 @@ def expect_100_continue_on_patch(client: Client) -> None:
 
 
 @check(
+    "row-081-no-100-before-a-refusal",
+    row=81,
+    level="SHOULD",
+    section="PATCH",
+    title="a PATCH that waits for 100 and can be refused by its fields is refused at once",
+)
+def no_100_before_a_refusal(client: Client) -> None:
+    url = client.create()
+    changes: tuple[tuple[str, Change, int], ...] = (
+        (url, {"Tus-Resumable": "0.2.2"}, 412),
+        (client.unknown_url(), {}, 404),
+        (url, {"Content-Type": "text/plain"}, 415),
+        (url, {"Upload-Offset": "abc"}, 400),
+        (url, {"Upload-Offset": "3"}, 409),
+    )
+    for where, change, status in changes:
+        connection = client.start(
+            "PATCH", where, {**append_fields(0), **_EXPECT, **change}, length=10
+        )
+        response = client.read(connection, final=False)
+        expect_status(response, status, why="without a 100 before it")
+
+
+@check(
     "row-082-expect-with-too-many-bytes",
     row=82,
     level="SHOULD",
@@ -212,7 +237,52 @@ def deferred_length_with_bytes(client: Client) -> None:
     expect_field(response, "Upload-Defer-Length", "1")
     expect_absent(response, "Upload-Length")
     expect_status(client.patch(url, 5, b"67890", {"Upload-Length": "10"}), 204)
+    response = client.head(url)
+    expect_offset(response, 10)
+    expect_field(response, "Upload-Length", "10")
+    expect_absent(response, "Upload-Defer-Length")
     client.expect_content(url, b"1234567890")
+
+
+@check(
+    "row-084-deferred-length-with-a-chunked-body",
+    row=84,
+    level="D",
+    section=_SECTION,
+    extension=_EXTENSION,
+    title="so may one whose body has no told length either, or is empty",
+)
+def deferred_length_with_a_chunked_body(client: Client) -> None:
+    client.require("creation-defer-length")
+    change = {**_with_bytes(None), "Upload-Defer-Length": "1", "Upload-Metadata": METADATA}
+    for pieces in ((b"123", b"45"), ()):
+        response = client.send_chunked("POST", client.target.url, change, pieces)
+        url, offset = client.location(response), sum(map(len, pieces))
+        expect_offset(response, offset)
+        response = client.head(url)
+        expect_offset(response, offset)
+        expect_field(response, "Upload-Defer-Length", "1")
+        expect_status(client.patch(url, offset, b"", {"Upload-Length": str(offset)}), 204)
+        client.expect_content(url, b"12345"[:offset])
+
+
+@check(
+    "row-084-deferred-length-over-the-limit",
+    row=84,
+    level="D",
+    section=_SECTION,
+    extension=_EXTENSION,
+    title="a creation that defers its length and brings more than Tus-Max-Size is 413, and no "
+    "upload is left",
+)
+def deferred_length_over_the_limit(client: Client) -> None:
+    client.require("creation-defer-length")
+    change = {**_with_bytes(None), "Upload-Defer-Length": "1", "Upload-Metadata": METADATA}
+    limit = client.max_size()
+    connection = client.start("POST", client.target.url, change, length=limit + 1)
+    response = answer_to_too_many(client, connection, limit + 1)
+    expect_status(response, 413)
+    expect_absent(response, "Location")
 
 
 @check(
@@ -237,3 +307,27 @@ def break_in_a_creation(client: Client) -> None:
         response = client.head(client.create())
         expect(time.monotonic() - begun < 2, "expected the server to answer within 2 s", response)
         expect_offset(response, 0)
+
+
+@check(
+    "row-085-half-closed-creation",
+    row=85,
+    level="D",
+    section=_SECTION,
+    extension=_EXTENSION,
+    title="a creation whose client ended its side in mid-body is not told that more came than did",
+)
+def half_closed_creation(client: Client) -> None:
+    """Not judged otherwise: half a request is no tus request (RFC 9112, 8)."""
+    change = {**_with_bytes(1000), "Upload-Metadata": METADATA}
+    connection = client.start("POST", client.target.url, change, length=1000)
+    connection.send_body(sample(500))
+    connection.finish_sending()
+    try:
+        response = connection.read_response(2)
+    except (ConnectionLost, TimedOut):
+        return
+    if response.status < 300:
+        told = int(response.fields.get("Upload-Offset") or 0)
+        expect(told <= 500, "expected no more than the 500 bytes sent to be told", response)
+        client.expect_offset(client.location(response), told)

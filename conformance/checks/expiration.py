@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
-from conformance.client import Client
+from conformance.client import Change, Client
 from conformance.expect import (
     expect,
     expect_absent,
@@ -66,6 +66,25 @@ def refused_patch_tells_expiry(client: Client) -> None:
     response = client.patch(client.create(), 3, b"123")
     expect_status(response, 409)
     _expect_expiry(response)
+
+
+@check(
+    "row-087-each-refused-patch-tells-expiry",
+    row=87,
+    level="MUST",
+    section=_SECTION,
+    extension=_EXTENSION,
+    title="and so do the other refusals of bytes for an upload that will expire",
+)
+def each_refused_patch_tells_expiry(client: Client) -> None:
+    """tus 1.0.0, Upload-Expires: in every PATCH answer."""
+    url = client.create()
+    changes: tuple[Change, ...] = ({"Content-Type": "text/plain"}, {"Upload-Offset": None}, {})
+    for change in changes:
+        response = client.patch(url, 0, b"12345678901", change)
+        expect(400 <= response.status < 500, "expected the PATCH to be refused", response)
+        _expect_expiry(response)
+    client.expect_offset(url, 0)
 
 
 @check(

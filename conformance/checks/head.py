@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from conformance.client import Client, append_fields, sample, wrong_version
+from conformance.client import Change, Client, append_fields, sample, wrong_version
 from conformance.expect import expect, expect_absent, expect_field, expect_offset, expect_status
 from conformance.registry import NotTestable, check
 from conformance.wire import Response
@@ -184,6 +184,34 @@ def foreign_upload(client: Client) -> None:
         expect_status(response, 404, 403)
         expect_absent(response, "Upload-Metadata", "Upload-Offset", "Upload-Length")
     client.expect_offset(url, 0)
+
+
+@check(
+    "row-024-foreign-complete-upload",
+    row=24,
+    level="D",
+    section="HEAD",
+    title="so is a complete one: another user gets no byte of it, nor its name, nor deletes it",
+)
+def foreign_complete_upload(client: Client) -> None:
+    if client.target.other_headers is None:
+        raise NotTestable("needs a second user's headers")
+    body = sample(1000, seed=24)
+    url = client.create_complete(body, {"Upload-Metadata": "filename c2VjcmV0LnR4dA=="})
+    asked: tuple[tuple[str, Change], ...] = (
+        ("GET", {}),
+        ("DELETE", {}),
+        ("POST", {"X-HTTP-Method-Override": "HEAD"}),
+        ("POST", {"X-HTTP-Method-Override": "DELETE"}),
+    )
+    for method, change in asked:
+        response = client.send(method, url, change, other=True)
+        expect_status(response, 404, 403)
+        expect_absent(response, "Upload-Metadata", "Upload-Offset", "Upload-Length")
+        leaked = body[:100] in response.body or "secret" in str(response)
+        expect(not leaked, "expected nothing of another user's upload", response)
+    client.expect_offset(url, 1000)
+    client.expect_content(url, body)
 
 
 def _expect_not_found(client: Client, name: str) -> None:

@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-from conformance.client import Client, sample
+from conformance.client import METADATA, OFFSET_TYPE, Client, sample
 from conformance.expect import expect, expect_number, expect_offset, expect_status
 from conformance.registry import NotTestable, check
 from conformance.wire import Connection, ConnectionLost, Response, TimedOut
@@ -113,7 +113,7 @@ def resume_after_a_break(client: Client) -> None:
 def silent_connection(client: Client) -> None:
     url, silent = _half_sent(client)
     client.wait_offset(url, _HALF, _HALF, within_seconds=2, each_seconds=1)
-    response = _patch_when_free(client, url, _HALF, _BODY[_HALF:500_000], within_seconds=4)
+    response = client.patch_when_free(url, _HALF, _BODY[_HALF:500_000], within_seconds=4)
     expect_status(response, 204)
     expect_offset(response, 500_000)
     silent.send_body(sample(_HALF, seed=44))
@@ -186,17 +186,31 @@ def patch_into_a_running_one(client: Client) -> None:
     title="a body that stays silent too long ends the connection, and what came in is kept",
 )
 def read_timeout(client: Client) -> None:
-    timeout = client.target.read_timeout_seconds
-    if timeout is None or timeout > _LONGEST_READ_TIMEOUT_SECONDS:
-        raise NotTestable(
-            f"needs a known read timeout of at most {_LONGEST_READ_TIMEOUT_SECONDS} s"
-        )
+    timeout = _read_timeout_seconds(client)
     url = client.create(10_000)
     connection = client.start_patch(url, 0, 10_000, _BODY[:1000])
     ended = connection.wait_closed(timeout + 5)
     response = client.head(url)
     expect(ended, f"expected the silent connection to be closed after {timeout} s", response)
     expect_offset(response, 1000)
+
+
+@check(
+    "row-046-read-timeout-in-a-creation",
+    row=46,
+    level="MAY",
+    section="Creation With Upload",
+    extension="creation-with-upload",
+    title="so does the silent body of a creation",
+)
+def read_timeout_in_a_creation(client: Client) -> None:
+    timeout = _read_timeout_seconds(client)
+    change = {"Content-Type": OFFSET_TYPE, "Upload-Length": "10000", "Upload-Metadata": METADATA}
+    connection = client.start("POST", client.target.url, change, length=10_000)
+    connection.send_body(_BODY[:1000])
+    ended = connection.wait_closed(timeout + 5)
+    response = client.head(client.create())
+    expect(ended, f"expected the silent connection to be closed after {timeout} s", response)
 
 
 @check(
@@ -219,6 +233,15 @@ def told_offset_stays_true(client: Client) -> None:
     time.sleep(_SETTLE_SECONDS)
     _expect_between(client.head(url), told, _HALF)
     _finish(client, url, client.offset(url))
+
+
+def _read_timeout_seconds(client: Client) -> float:
+    timeout = client.target.read_timeout_seconds
+    if timeout is None or timeout > _LONGEST_READ_TIMEOUT_SECONDS:
+        raise NotTestable(
+            f"needs a known read timeout of at most {_LONGEST_READ_TIMEOUT_SECONDS} s"
+        )
+    return timeout
 
 
 def _send_slowly(connection: Connection, body: bytes) -> None:
@@ -246,24 +269,10 @@ def _wait_for_half(client: Client, url: str) -> None:
 
 
 def _finish(client: Client, url: str, offset: int) -> None:
-    response = _patch_when_free(client, url, offset, _BODY[offset:], within_seconds=4)
+    response = client.patch_when_free(url, offset, _BODY[offset:], within_seconds=4)
     expect_status(response, 204)
     expect_offset(response, len(_BODY))
     client.expect_content(url, _BODY)
-
-
-def _patch_when_free(
-    client: Client, url: str, offset: int, body: bytes, *, within_seconds: float
-) -> Response:
-    """A PATCH, sent again while it is told 423, as clients do; the last answer within the time."""
-    deadline = time.monotonic() + within_seconds
-    while True:
-        response = client.patch(url, offset, body)
-        late = time.monotonic() > deadline
-        expect(not late, f"expected the PATCH to be taken within {within_seconds} s", response)
-        if response.status != 423:
-            return response
-        time.sleep(0.2)
 
 
 def _answer_or_none(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.client import Client, append_fields
+from conformance.client import METADATA, Client, append_fields
 from conformance.expect import expect, expect_field, expect_offset, expect_status
 from conformance.registry import check
 
@@ -62,6 +62,35 @@ def get_as_head(client: Client) -> None:
 )
 def put_as_patch(client: Client) -> None:
     _expect_patches(client, "PUT", "PATCH")
+
+
+@check(
+    "row-015-delete-as-head",
+    row=15,
+    level="MUST",
+    section="X-HTTP-Method-Override",
+    title="a DELETE that says HEAD deletes nothing",
+)
+def delete_as_head(client: Client) -> None:
+    url = client.create()
+    response = client.send("DELETE", url, _as("HEAD"))
+    expect_status(response, 200, 204)
+    expect_offset(response, 0)
+    client.expect_offset(url, 0)
+
+
+@check(
+    "row-015-get-as-post",
+    row=15,
+    level="MUST",
+    section="X-HTTP-Method-Override",
+    extension="creation",
+    title="a GET that says POST creates",
+)
+def get_as_post(client: Client) -> None:
+    change = {**_as("POST"), "Upload-Length": "10", "Upload-Metadata": METADATA}
+    response = client.send("GET", client.target.url, change)
+    client.expect_offset(client.location(response), 0)
 
 
 @check(

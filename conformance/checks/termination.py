@@ -6,6 +6,7 @@ import time
 
 from conformance.client import Client, sample
 from conformance.expect import expect, expect_status
+from conformance.partials import final_of, make_all
 from conformance.registry import check
 from conformance.wire import ConnectionLost, TimedOut
 
@@ -46,6 +47,23 @@ def delete_complete(client: Client) -> None:
         client.expect_gone(url)
         response = client.send("GET", url)
         expect(response.status >= 400, "expected no download of a deleted upload", response)
+
+
+@check(
+    "row-102-delete-a-final",
+    row=102,
+    level="MUST",
+    section=_SECTION,
+    extension=_EXTENSION,
+    title="a final deleted is gone like any other upload, its download too",
+)
+def delete_a_final(client: Client) -> None:
+    client.require("concatenation")
+    url = final_of(client, *make_all(client))
+    expect_status(client.delete(url), 204)
+    client.expect_gone(url)
+    response = client.send("GET", url)
+    expect(response.status >= 400, "expected no download of a deleted upload", response)
 
 
 @check(

@@ -18,6 +18,13 @@ from conformance.registry import NotTestable, check
 from conformance.wire import Response
 
 _LIST = re.compile(r"[^\s,]+(,[^\s,]+)*")
+# What makes no sense alone.
+_NEEDED = {
+    "creation-with-upload": "creation",
+    "creation-defer-length": "creation",
+    "checksum-trailer": "checksum",
+    "concatenation-unfinished": "concatenation",
+}
 _DISCOVERY = ("Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm")
 
 
@@ -190,6 +197,22 @@ def options_on_an_upload(client: Client) -> None:
 
 
 @check(
+    "row-010-options-without-login",
+    row=10,
+    level="D",
+    section="OPTIONS",
+    title="so it is without a login and where no upload is: a preflight carries nothing, and goes "
+    "anywhere",
+)
+def options_without_login(client: Client) -> None:
+    """Fetch, CORS-preflight fetch: the request has no credentials."""
+    bare: dict[str, str | None] = {name: None for name, _ in client.target.headers}
+    plain = client.options()
+    for url in (client.target.url, client.create(), client.unknown_url()):
+        _expect_same_discovery(plain, client.options(url, bare))
+
+
+@check(
     "row-011-extensions-as-comma-list",
     row=11,
     level="MUST",
@@ -198,7 +221,7 @@ def options_on_an_upload(client: Client) -> None:
     "extension needs is there too",
 )
 def extensions_as_comma_list(client: Client) -> None:
-    """tus 1.0.0, Tus-Extension; Checksum and Creation With Upload name what they need."""
+    """tus 1.0.0, Tus-Extension, and the extensions that name what they need."""
     response = client.options()
     value = response.fields.get("Tus-Extension")
     if value is None:
@@ -210,7 +233,7 @@ def extensions_as_comma_list(client: Client) -> None:
     )
     names = value.split(",")
     expect(len(names) == len(set(names)), "expected each extension once", response)
-    for name, base in (("creation-with-upload", "creation"), ("checksum-trailer", "checksum")):
+    for name, base in _NEEDED.items():
         expect(
             name not in names or base in names,
             f"expected {base} where {name} is announced",

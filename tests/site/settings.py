@@ -37,5 +37,9 @@ DATABASES["default"]["OPTIONS"] = {
 }
 # a site may have this on; an upload must not hold a transaction all the same
 DATABASES["default"]["ATOMIC_REQUESTS"] = True
-TUSBRIDGE = {"ALLOW_ANONYMOUS": True, **json.loads(os.environ.get("SITE_TUSBRIDGE", "{}"))}
+TUSBRIDGE = {
+    "ALLOW_ANONYMOUS": True,
+    "POLICY": "tests.site.policy.TestUserPolicy",
+    **json.loads(os.environ.get("SITE_TUSBRIDGE", "{}")),
+}
 LOGGING = {"version": 1, "disable_existing_loggers": False, "root": {"level": "WARNING"}}
