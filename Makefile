@@ -9,11 +9,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 ARGS ?=
 # a Django of one's own choice, as in DJANGO='Django==6.0.*'
 DJANGO ?= Django
-SERVICES := service or browser or root
+SERVICES := service or browser or root or nginx
 DATABASE_URLS ?= postgresql://root@127.0.0.1:5432/test mysql://root@127.0.0.1:3306/test
 DATABASE_TESTS := tests/leases tests/service tests/api
 
-.PHONY: help run test test-services torture lint format frontend matrix wheel bench bench-quick clean
+.PHONY: help run test test-services torture lint format frontend matrix wheel docs bench bench-quick clean
 
 help:
 	@echo "run             install and serve; ARGS='--port 9000'"
@@ -25,6 +25,7 @@ help:
 	@echo "frontend        build the upload page (needs Node.js)"
 	@echo "matrix          the tests on Python 3.12 with Django 6.0 and on 3.13 with Django 6.1"
 	@echo "wheel           build the wheel and try it where the sources are not"
+	@echo "docs            the documentation, to build/docs"
 	@echo "bench           CPU per GiB and per request, beside bare servers"
 
 run: $(VENV)/.server frontend-if-npm
@@ -74,6 +75,10 @@ wheel: $(VENV)/.lint frontend
 	$(BIN)/python -m build --wheel --outdir dist .
 	sh tests/wheel.sh $(PYTHON)
 
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx -W -q -b html docs build/docs
+	@echo "build/docs/index.html"
+
 bench: $(VENV)/.services
 	$(BIN)/python -m benchmarks $(ARGS)
 
@@ -102,4 +107,8 @@ $(VENV)/.services: $(VENV)/.test
 
 $(VENV)/.lint: $(VENV)/.services
 	$(PIP) install -c constraints.txt '$(DJANGO)' --group lint
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.server
+	$(PIP) install -c constraints.txt '$(DJANGO)' --group docs
 	touch $@

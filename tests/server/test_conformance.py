@@ -61,7 +61,7 @@ def _run(kind: str, database_url: str, place: Path) -> dict[str, Result]:
             cors_origin=ORIGIN,
             read_timeout_seconds=READ_TIMEOUT,
             trailers=kind == "gunicorn",
-            **_logins(server),
+            **logins(server),
         )
         # gunicorn closes connections one by one in the thread that accepts, up to 2 s each
         results = run_checks(target, jobs=1 if kind == "gunicorn" else 4)
@@ -76,7 +76,7 @@ def _run(kind: str, database_url: str, place: Path) -> dict[str, Result]:
     return {result.check.id: result for result in results}
 
 
-def _logins(server: Server) -> dict[str, tuple[tuple[str, str], ...]]:
+def logins(server: Server) -> dict[str, tuple[tuple[str, str], ...]]:
     """Two users' fields."""
     names = {"headers": "one", "other_headers": "two"}
     if server.kind != "serve":
