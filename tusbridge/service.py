@@ -143,7 +143,7 @@ class UploadService:
 
     def _insert(self, request: CreateRequest, actor: Actor, *, token: str | None) -> AbstractUpload:
         rules.plan_create(request, self.policy.limits(actor))
-        self.policy.check_create(actor)
+        self.policy.check_create(actor, request)
         upload = self.model(
             upload_id=generate_upload_id(),
             user_id=actor.user_id,

@@ -40,10 +40,11 @@ _ERRORS = {
     409: "`offset-mismatch`: Upload-Offset tells the true one; or `upload-incomplete`.",
     410: "`upload-gone`: expired.",
     412: "`unsupported-version`: Tus-Version tells which are spoken.",
-    413: "`too-large`",
+    413: "`too-large`, or `quota-exceeded`: no room beside the user's other uploads.",
     415: "`unsupported-media-type`",
     416: "`range-not-satisfiable`",
     423: "`upload-busy`, `lease-lost`: another request is writing; on HEAD: ask again soon.",
+    429: "`too-many-uploads`, `too-many-creations`: the user has to wait.",
     503: "`database-unavailable`, `store-error`, `server-stopping`, `body-timeout`: try again.",
     507: "`store-full`: no room; the upload goes on once there is.",
 }
@@ -77,6 +78,7 @@ def _errors(*statuses: int) -> dict[int, dict[str, Any]]:
         409: ("Upload-Offset",),
         412: ("Tus-Version",),
         423: ("Retry-After",),
+        429: ("Retry-After",),
         503: ("Retry-After",),
     }
     return {
@@ -97,7 +99,7 @@ CREATE = {
     },
     "responses": {
         201: _answer("Created.", "Location", "Upload-Offset", "Upload-Expires"),
-        **_errors(400, 401, 403, 412, 413, 415, 503, 507),
+        **_errors(400, 401, 403, 412, 413, 415, 429, 503, 507),
     },
 }
 HEAD = {
@@ -106,7 +108,7 @@ HEAD = {
         200: _answer(
             "The state.", "Upload-Offset", "Upload-Length", "Upload-Metadata", "Upload-Expires"
         ),
-        **_errors(401, 404, 410, 412, 423),
+        **_errors(401, 403, 404, 410, 412, 423),
     },
 }
 APPEND = {
@@ -114,7 +116,7 @@ APPEND = {
     "requestBody": {"required": True, "content": {tus.OFFSET_MEDIA_TYPE: _BINARY}},
     "responses": {
         204: _answer("Appended.", "Upload-Offset", "Upload-Expires"),
-        **_errors(400, 401, 404, 409, 410, 412, 413, 415, 423, 503, 507),
+        **_errors(400, 401, 403, 404, 409, 410, 412, 413, 415, 423, 503, 507),
     },
 }
 DOWNLOAD = {
@@ -125,10 +127,10 @@ DOWNLOAD = {
             "A range.", "ETag", "Content-Range", content={"application/octet-stream": _BINARY}
         ),
         304: _answer("The client has it.", "ETag"),
-        **_errors(401, 404, 409, 410, 416, 503),
+        **_errors(401, 403, 404, 409, 410, 416, 503),
     },
 }
 TERMINATE = {
     "parameters": _parameters(("Tus-Resumable",)),
-    "responses": {204: _answer("Gone."), **_errors(401, 404, 410, 412, 503)},
+    "responses": {204: _answer("Gone."), **_errors(401, 403, 404, 410, 412, 503)},
 }
