@@ -32,7 +32,7 @@ class NinjaAuthPolicy(CredentialsPolicy):
     def __init__(self, options: Options) -> None:
         """:raises ImproperlyConfigured: ``auth`` is empty, not callable, or asynchronous."""
         super().__init__(options)
-        self._callbacks = _callbacks_of(type(self))
+        self._callbacks = _callbacks_of(type(self))  # type: ignore[arg-type]  # classes can be hashed
 
     @property
     def checks_csrf_tokens(self) -> bool:
