@@ -119,6 +119,19 @@ class TestTokens:
         assert create(client).status_code == 401
 
 
+def test_the_documentations_example_for_allauth_says_who_may_upload() -> None:
+    from tests.support.examples import example
+    from tusbridge.conf import Options
+    from tusbridge.policy import Actor
+
+    policy = example("permissions.md", "allauth_policy").UploadPolicy(Options())
+    user = get_user_model()
+    inside, outside = user(email="a@example.com"), user(email="a@elsewhere.example")
+    assert policy.can_create(Actor(user_id=1, user=inside), None)
+    assert not policy.can_create(Actor(user_id=2, user=outside), None)
+    assert not policy.can_create(Actor(), None)
+
+
 def test_its_checks_find_nothing_wrong(tusbridge_settings: Callable[..., None]) -> None:
     from django.core.checks import run_checks
 

@@ -24,16 +24,18 @@ class ToChecked:
 class TestDatabase:
     @pytest.fixture
     def database(self, settings: Any) -> Iterator[Callable[..., None]]:
-        def configure(**values: Any) -> None:
-            if "checked" in connections.settings:
+        def forget() -> None:
+            if connections.settings.pop("checked", None):
                 del connections["checked"]
+
+        def configure(**values: Any) -> None:
+            forget()
             all_ = connections.configure_settings({"default": {}, "checked": values})
             connections.settings["checked"] = all_["checked"]
 
         settings.DATABASE_ROUTERS = [f"{__name__}.ToChecked"]
         yield configure
-        del connections.settings["checked"]
-        del connections["checked"]
+        forget()
 
     @pytest.fixture
     def sqlite(self, database: Any, tmp_path: Path) -> Callable[..., None]:

@@ -15,6 +15,7 @@ def test_a_site_that_is_right_has_none() -> None:
     assert findings(deploy=True) == []
 
 
+@pytest.mark.django_db
 def test_they_run_without_being_asked_for() -> None:
     from django.test import override_settings
 
