@@ -1,5 +1,6 @@
 """The adapters in a site that has their libraries' apps installed."""
 
+import os
 import re
 import subprocess
 import sys
@@ -8,7 +9,9 @@ from tests.support.servers import ROOT
 
 
 def test_adapters_in_a_site_with_allauth_and_rest_framework() -> None:
-    """In a process of its own, for apps cannot be installed later."""
+    """In a process of its own, for apps cannot be installed later; and over SQLite, for the test
+    database of this process must stay its own."""
+    name = "TUSBRIDGE_TEST_DATABASE_URL"
     ran = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-q", "--ds", "tests.auth.site_settings"),
@@ -17,6 +20,7 @@ def test_adapters_in_a_site_with_allauth_and_rest_framework() -> None:
         capture_output=True,
         text=True,
         cwd=ROOT,
+        env={key: value for key, value in os.environ.items() if key != name},
         check=False,
         timeout=150,
     )
