@@ -11,7 +11,7 @@ ARGS ?=
 DJANGO ?= Django
 SERVICES := service or browser or root or nginx
 DATABASE_URLS ?= postgresql://root@127.0.0.1:5432/test mysql://root@127.0.0.1:3306/test
-DATABASE_TESTS := tests/leases tests/service tests/api
+DATABASE_TESTS := tests/leases tests/service tests/api tests/test_quotas.py
 
 .PHONY: help run test test-services torture lint format frontend matrix wheel docs bench bench-quick clean
 

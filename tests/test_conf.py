@@ -28,6 +28,10 @@ from tusbridge.conf import Options, get_options, parse_options
         ("ALLOW_ANONYMOUS", False),
         ("ABSOLUTE_LOCATION", False),
         ("POLICY", "tusbridge.policy.Policy"),
+        ("USER_MAX_OPEN", None),
+        ("USER_MAX_BYTES", None),
+        ("USER_CREATIONS_PER_MINUTE", None),
+        ("MAX_TOTAL_BYTES", None),
     ],
 )
 def test_default_is_the_safe_choice(name: str, value: object) -> None:
@@ -91,6 +95,12 @@ def test_setting_is_taken(name: str, given: object, value: object) -> None:
         pytest.param("CORS_ORIGINS", [1], id="cors-number"),
         pytest.param("ALLOW_ANONYMOUS", "perhaps", id="allow-anonymous-text"),
         pytest.param("ALLOW_ANONYMOUS", None, id="allow-anonymous-none"),
+        pytest.param("USER_MAX_OPEN", 0, id="user-max-open-zero"),
+        pytest.param("USER_MAX_BYTES", -1, id="user-max-bytes-negative"),
+        pytest.param("USER_MAX_BYTES", 2**63, id="user-max-bytes-2-to-the-63"),
+        pytest.param("USER_CREATIONS_PER_MINUTE", 0, id="user-creations-zero"),
+        pytest.param("USER_CREATIONS_PER_MINUTE", 1.5, id="user-creations-fraction"),
+        pytest.param("MAX_TOTAL_BYTES", -1, id="max-total-bytes-negative"),
         pytest.param("STORAGE", None, id="storage-none"),
         pytest.param("STORAGE", 5, id="storage-number"),
     ],

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from tusbridge.checks import all_findings
 from tusbridge.conf import Options
 from tusbridge.errors import UploadError
 from tusbridge.protocol.tus import STATUS
@@ -37,3 +38,8 @@ def test_every_error_is_documented_with_its_status() -> None:
         for code in re.findall(r"`([a-z-]+)`", row[0])
     }
     assert documented == {error.code: STATUS[error] for error in set(_errors())}
+
+
+def test_every_check_is_documented_and_nothing_else() -> None:
+    documented = [row[0].strip("`") for row in _rows("checks.md")[2:]]
+    assert documented == list(all_findings())

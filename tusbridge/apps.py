@@ -10,3 +10,9 @@ class TusbridgeConfig(AppConfig):
     label = "tusbridge"
     default_auto_field = "django.db.models.BigAutoField"
     verbose_name = "Resumable uploads"
+
+    def ready(self) -> None:
+        """Make the checks of the settings known."""
+        from tusbridge.checks import register_checks  # noqa: PLC0415 needs the models
+
+        register_checks()

@@ -72,6 +72,21 @@ class Options(BaseModel):
     POLICY: str = Field(
         "tusbridge.policy.Policy", description="Class that says who may do what, by dotted path."
     )
+    USER_MAX_OPEN: int | None = Field(
+        None, ge=1, le=MAX_INTEGER, description="Unfinished uploads of one user, at most."
+    )
+    USER_MAX_BYTES: int | None = Field(
+        None,
+        ge=0,
+        le=MAX_INTEGER,
+        description="Bytes of all uploads of one user, unfinished ones with their whole length.",
+    )
+    USER_CREATIONS_PER_MINUTE: int | None = Field(
+        None, ge=1, le=MAX_INTEGER, description="Uploads that one user may begin in a minute."
+    )
+    MAX_TOTAL_BYTES: int | None = Field(
+        None, ge=0, le=MAX_INTEGER, description="Bytes of all uploads together, likewise."
+    )
 
 
 _current: tuple[Any, Options] | None = None

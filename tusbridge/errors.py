@@ -17,7 +17,7 @@ class UploadError(Exception):
 class TransientError(UploadError):
     """Passes by itself: the same request may work after ``retry_after_seconds``."""
 
-    retry_after_seconds: ClassVar[int] = 1
+    retry_after_seconds: int = 1
 
 
 class InvalidField(UploadError):
@@ -195,6 +195,46 @@ class TooLarge(UploadError):
     def __init__(self, limit: int, what: str = "the upload") -> None:
         super().__init__(f"{what} takes at most {limit} bytes")
         self.limit = limit
+
+
+class QuotaExceeded(UploadError):
+    """The account has no room for these bytes beside its other uploads.
+
+    ``limit``, ``used`` and ``wanted`` in bytes; ``wanted`` None while it is not known.
+    """
+
+    code = "quota-exceeded"
+
+    def __init__(self, limit: int, used: int, wanted: int | None = None) -> None:
+        more = "" if wanted is None else f", and {wanted} more are asked for"
+        super().__init__(f"{used} of {limit} bytes are taken{more}")
+        self.limit = limit
+        self.used = used
+        self.wanted = wanted
+
+
+class TooManyUploads(TransientError):
+    """The account has as many unfinished uploads as it may; passes when one is finished."""
+
+    code = "too-many-uploads"
+    # no one knows when; soon enough for a client that sends a few files at a time
+    retry_after_seconds = 10
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"no more than {limit} uploads may be unfinished at a time")
+        self.limit = limit
+
+
+class TooManyCreations(TransientError):
+    """The account has begun as many uploads within a minute as it may."""
+
+    code = "too-many-creations"
+    retry_after_seconds = 60
+
+    def __init__(self, limit: int, retry_after_seconds: int) -> None:
+        super().__init__(f"no more than {limit} uploads may be begun within a minute")
+        self.limit = limit
+        self.retry_after_seconds = retry_after_seconds
 
 
 class RangeNotSatisfiable(UploadError):

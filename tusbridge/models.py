@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.core.files.storage import Storage, storages
+from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.db import models
 
 from tusbridge.conf import get_options
@@ -24,8 +24,15 @@ def generate_upload_id() -> str:
 
 
 def upload_storage() -> Storage:
-    """The Django storage where finished files go."""
-    return storages[get_options().STORAGE]
+    """The Django storage where finished files go.
+
+    Called while models are made. With settings that are wrong a plain one stands in, so that
+    ``manage.py check`` comes to say what is; nothing is uploaded with such settings.
+    """
+    try:
+        return storages[get_options().STORAGE]
+    except ImproperlyConfigured:
+        return FileSystemStorage()
 
 
 def upload_to(upload: "AbstractUpload", filename: str) -> str:

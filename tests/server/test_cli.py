@@ -74,6 +74,8 @@ def test_help_is_there_and_does_not_load_django(command: list[str]) -> None:
     [
         (["--port", "0"], "--port"),
         (["--max-length", "5x"], "--max-length: '5x' is no size"),
+        (["--user-max-bytes", "5x"], "--user-max-bytes: '5x' is no size"),
+        (["--user-max-open", "0"], "--user-max-open"),
         (["--expire-after", "soon"], "--expire-after: 'soon' is no time"),
         (["--durability", "some"], "--durability"),
         (["--data-dir", "/dev/null/x"], "--data-dir"),
@@ -265,6 +267,13 @@ class TestUpload:
         with running("serve", tmp_path, options={"MAX_LENGTH": "10"}) as server:
             ran = tusbridge("upload", str(make_file(tmp_path, 11)), server.url)
         assert "too-large" in ran.stderr
+
+    def test_R50_an_account_that_is_full_is_told(self, tmp_path: Path) -> None:  # noqa: N802
+        with running("serve", tmp_path, options={"USER_MAX_BYTES": "15"}) as server:
+            file = str(make_file(tmp_path, 10))
+            assert tusbridge("upload", file, server.url).returncode == 0
+            ran = tusbridge("upload", file, server.url)
+        assert "quota-exceeded: 10 of 15 bytes are taken" in ran.stderr
 
 
 def test_expired_uploads_are_swept_by_the_server_itself(tmp_path: Path) -> None:

@@ -190,6 +190,13 @@ def test_uploads_are_limited_expire_and_survive_a_power_cut_by_default() -> None
     assert made.allow_anonymous is False
 
 
+def test_users_have_no_quota_by_default() -> None:
+    made = config()
+    limits = (made.user_max_open, made.user_max_bytes, made.user_creations_per_minute)
+    assert limits == (None, None, None)
+    assert made.max_total_bytes is None
+
+
 def test_the_configuration_cannot_be_changed() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         config().port = 1  # type: ignore[misc]
@@ -204,6 +211,10 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         "PORT": "9000",
         "DATA_DIR": "/srv/data",
         "MAX_LENGTH": "10GiB",
+        "USER_MAX_OPEN": "20",
+        "USER_MAX_BYTES": "50GiB",
+        "USER_CREATIONS_PER_MINUTE": "60",
+        "MAX_TOTAL_BYTES": "1TiB",
         "EXPIRE_AFTER": "7d",
         "DURABILITY": "process",
         "CORS_ORIGIN": "https://a.example, https://b.example",
@@ -218,6 +229,10 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert made.port == 9000
     assert made.data_dir == Path("/srv/data")
     assert made.max_length == 10 * 2**30
+    assert made.user_max_open == 20
+    assert made.user_max_bytes == 50 * 2**30
+    assert made.user_creations_per_minute == 60
+    assert made.max_total_bytes == 2**40
     assert made.expire_after == 604_800
     assert made.durability == "process"
     assert made.cors_origin == ("https://a.example", "https://b.example")
@@ -247,6 +262,11 @@ def test_what_is_no_setting_of_the_server_is_left_alone(monkeypatch: pytest.Monk
         ("THREADS", "257"),
         ("MAX_LENGTH", "5 apples"),
         ("MAX_LENGTH", "-1"),
+        ("USER_MAX_OPEN", "0"),
+        ("USER_MAX_OPEN", "many"),
+        ("USER_MAX_BYTES", "5 apples"),
+        ("USER_CREATIONS_PER_MINUTE", "-1"),
+        ("MAX_TOTAL_BYTES", "-1"),
         ("EXPIRE_AFTER", "0"),
         ("EXPIRE_AFTER", "tomorrow"),
         ("READ_TIMEOUT", "0"),

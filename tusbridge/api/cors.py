@@ -17,10 +17,12 @@ ALLOW_FIELDS = ",".join(
         "Upload-Length",
         "Upload-Metadata",
         "Upload-Offset",
+        "X-API-Key",
         "X-CSRFToken",
         "X-HTTP-Method-Override",
         "X-Request-ID",
         "X-Requested-With",
+        "X-Session-Token",
     )
 )
 EXPOSE_FIELDS = ",".join(
@@ -61,7 +63,8 @@ def add_cors_fields(
         if not origin or not is_allowed(origin, origins):
             return
         response["Access-Control-Allow-Origin"] = origin
-        if origin in origins:
+        # "null" is every sandboxed page there is, not one origin
+        if origin in origins and origin != "null":
             response["Access-Control-Allow-Credentials"] = "true"
     if request.method == "OPTIONS":
         response["Access-Control-Allow-Methods"] = ALLOW_METHODS

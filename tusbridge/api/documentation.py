@@ -56,10 +56,11 @@ _ERRORS = {
     409: "`offset-mismatch`: Upload-Offset tells the true one; or `upload-incomplete`.",
     410: "`upload-gone`: expired.",
     412: "`unsupported-version`: Tus-Version tells which are spoken.",
-    413: "`too-large`",
+    413: "`too-large`, or `quota-exceeded`: no room beside the user's other uploads.",
     415: "`unsupported-media-type`",
     416: "`range-not-satisfiable`",
     423: "`upload-busy`, `lease-lost`: another request is writing; on HEAD: ask again soon.",
+    429: "`too-many-uploads`, `too-many-creations`: the user has to wait.",
     460: "`checksum-mismatch`: the body is not what Upload-Checksum says; nothing of it was kept.",
     503: "`database-unavailable`, `store-error`, `server-stopping`, `body-timeout`: try again.",
     507: "`store-full`: no room; the upload goes on once there is.",
@@ -94,6 +95,7 @@ def _errors(*statuses: int) -> dict[int, dict[str, Any]]:
         409: ("Upload-Offset",),
         412: ("Tus-Version",),
         423: ("Retry-After",),
+        429: ("Retry-After",),
         503: ("Retry-After",),
     }
     return {
@@ -127,7 +129,7 @@ CREATE = {
     },
     "responses": {
         201: _answer("Created.", "Location", "Upload-Offset", "Upload-Expires"),
-        **_errors(400, 401, 403, 404, 410, 412, 413, 415, 460, 503, 507),
+        **_errors(400, 401, 403, 404, 410, 412, 413, 415, 429, 460, 503, 507),
     },
 }
 HEAD = {
@@ -142,7 +144,7 @@ HEAD = {
             "Upload-Concat",
             "Upload-Expires",
         ),
-        **_errors(401, 404, 410, 412, 423),
+        **_errors(401, 403, 404, 410, 412, 423),
     },
 }
 APPEND = {
@@ -169,5 +171,5 @@ DOWNLOAD = {
 }
 TERMINATE = {
     "parameters": _parameters(("Tus-Resumable",)),
-    "responses": {204: _answer("Gone."), **_errors(401, 404, 410, 412, 503)},
+    "responses": {204: _answer("Gone."), **_errors(401, 403, 404, 410, 412, 503)},
 }

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from typing import Any
 
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
@@ -52,8 +53,9 @@ def framed(view: View, methods: tuple[str, ...]) -> View:
     """The view behind the protocol's frame; ``methods`` are those the resource has.
 
     The effective method is settled before anything looks at it. Marked so that a transaction
-    is never held for the time of an upload (ATOMIC_REQUESTS), and that CSRF tokens are not asked
-    for: tus needs fields that other sites' pages cannot send without a preflight.
+    is never held for the time of an upload (ATOMIC_REQUESTS), that no form's CSRF token is looked
+    for in the body (the policy judges where a session's request comes from), and that nobody is
+    sent to a login page (LoginRequiredMiddleware): 401 is the protocol's answer.
     """
 
     @wraps(view)
@@ -75,7 +77,7 @@ def framed(view: View, methods: tuple[str, ...]) -> View:
             )
         return dress(request, response, options)
 
-    return _never_atomic(csrf_exempt(wrapped))
+    return _never_atomic(csrf_exempt(login_not_required(wrapped)))
 
 
 def _dispatch(
@@ -145,7 +147,8 @@ def dress(request: HttpRequest, response: HttpResponseBase, options: Options) ->
     response["Tus-Resumable"] = tus.VERSION
     response["X-Content-Type-Options"] = "nosniff"
     if request.method == "HEAD" and isinstance(response, HttpResponse):
-        response["Cache-Control"] = "no-store"
+        # private too, for the cache middleware of early Django 5.2 keeps whatever is not
+        response["Cache-Control"] = "no-store, private"
         response.content = b""
         # of a resource whose GET is another thing, a length would tell nothing
         del response["Content-Length"]

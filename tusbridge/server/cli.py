@@ -69,6 +69,20 @@ def _place_options(command: Any) -> Any:
 )
 @_option("--max-length", metavar="SIZE", default="5TiB", show_default=True, help="Largest upload.")
 @_option(
+    "--user-max-open",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Unfinished uploads of one user, at most; all without a token are one user.",
+)
+@_option("--user-max-bytes", metavar="SIZE", help="Bytes of all uploads of one user, at most.")
+@_option(
+    "--user-creations-per-minute",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Uploads that one user may begin in a minute.",
+)
+@_option("--max-total-bytes", metavar="SIZE", help="Bytes of all uploads together, at most.")
+@_option(
     "--expire-after",
     metavar="TIME",
     default="24h",

@@ -51,6 +51,10 @@ def parse_duration(text: Any) -> float | None:
     return seconds
 
 
+def _parse_limit(value: Any) -> int | None:
+    return None if value is None else parse_size(value)
+
+
 def _parse_list(value: Any) -> Any:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
@@ -58,6 +62,7 @@ def _parse_list(value: Any) -> Any:
 
 
 Size = Annotated[int, BeforeValidator(parse_size)]
+SizeLimit = Annotated[int | None, BeforeValidator(_parse_limit)]
 Duration = Annotated[float | None, BeforeValidator(parse_duration)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parse_list)]
 
@@ -77,6 +82,10 @@ class ServerConfig(BaseSettings):
     workers: int = Field(1, ge=1, le=64)
     threads: int = Field(4, ge=1, le=256)
     max_length: Size = DEFAULT_MAX_LENGTH
+    user_max_open: int | None = Field(None, ge=1, le=MAX_INTEGER)
+    user_max_bytes: SizeLimit = None
+    user_creations_per_minute: int | None = Field(None, ge=1, le=MAX_INTEGER)
+    max_total_bytes: SizeLimit = None
     expire_after: Duration = DAY_SECONDS
     durability: Literal["power", "process"] = "power"
     cors_origin: Names = ()

@@ -97,6 +97,10 @@ TUSBRIDGE = {
     "CORS_ORIGINS": CONFIG.cors_origins,
     "ALLOW_ANONYMOUS": CONFIG.allow_anonymous or CONFIG.is_loopback,
     "POLICY": "tusbridge.server.policy.TokenPolicy",
+    "USER_MAX_OPEN": CONFIG.user_max_open,
+    "USER_MAX_BYTES": CONFIG.user_max_bytes,
+    "USER_CREATIONS_PER_MINUTE": CONFIG.user_creations_per_minute,
+    "MAX_TOTAL_BYTES": CONFIG.max_total_bytes,
 }
 
 LOGGING = {

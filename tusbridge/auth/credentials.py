@@ -1,0 +1,36 @@
+"""What the adapters share: from what a library found to an actor, or to the right refusal."""
+
+from typing import Any, ClassVar
+
+from django.http import HttpRequest
+
+from tusbridge.errors import Unauthenticated
+from tusbridge.policy import Actor, Policy
+
+
+class CredentialsPolicy(Policy):
+    """A policy whose users are found by another library."""
+
+    # Header fields that hold credentials, by their names in ``request.META``.
+    credential_fields: ClassVar[tuple[str, ...]] = ("HTTP_AUTHORIZATION",)
+
+    def actor_of(self, user: Any) -> Actor:
+        """:raises Unauthenticated: the user has been locked out."""
+        if not getattr(user, "is_active", True):
+            raise Unauthenticated
+        return super().actor_of(user)
+
+    def nobody(self, request: HttpRequest) -> Actor:
+        """The actor when the library knew nobody. Whoever sent credentials meant to be somebody:
+        with a token that ran out, an upload must not become nobody's.
+
+        :raises Unauthenticated: credentials came, or ``ALLOW_ANONYMOUS`` is off.
+        """
+        if any(field in request.META for field in self.credential_fields):
+            raise Unauthenticated
+        return self.anonymous()
+
+
+def is_user(found: Any) -> bool:
+    """Whether this is a user that is logged in, as Django's and most libraries' are."""
+    return getattr(found, "is_authenticated", False) is True and hasattr(found, "pk")
