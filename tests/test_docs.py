@@ -1,8 +1,12 @@
 """The documentation says what the code does."""
 
 import re
+import textwrap
 from pathlib import Path
 
+import pytest
+
+from tusbridge import signals
 from tusbridge.checks import all_findings
 from tusbridge.conf import Options
 from tusbridge.errors import UploadError
@@ -43,3 +47,23 @@ def test_every_error_is_documented_with_its_status() -> None:
 def test_every_check_is_documented_and_nothing_else() -> None:
     documented = [row[0].strip("`") for row in _rows("checks.md")[2:]]
     assert documented == list(all_findings())
+
+
+def _blocks(name: str, language: str) -> list[str]:
+    text = (DOCS / name).read_text(encoding="utf-8")
+    return re.findall(rf"^ *```{language}\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", sorted(page.name for page in DOCS.glob("*.md")))
+def test_the_python_in_the_documentation_is_python(page: str) -> None:
+    for block in _blocks(page, "python"):
+        compile(textwrap.dedent(block), page, "exec")
+
+
+def test_the_pages_are_all_in_the_index() -> None:
+    listed = set(re.findall(r"^([a-z0-9-]+)$", (DOCS / "index.md").read_text(), re.MULTILINE))
+    assert listed == {page.stem for page in DOCS.glob("*.md")} - {"index"}
+
+
+def test_the_signals_are_documented_and_no_others() -> None:
+    assert {row[0].strip("`") for row in _rows("signals.md")[2:]} == set(signals.__all__)

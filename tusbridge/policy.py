@@ -22,7 +22,7 @@ from tusbridge import quotas
 from tusbridge.conf import Options
 from tusbridge.errors import Forbidden, Unauthenticated, UploadNotFound
 from tusbridge.models import AbstractUpload
-from tusbridge.protocol.rules import CreateRequest, Limits
+from tusbridge.protocol.rules import FINAL, CreateRequest, Limits
 from tusbridge.quotas import Quota
 from tusbridge.rows import database_errors
 from tusbridge.same_origin import check_same_origin
@@ -142,7 +142,8 @@ class Policy:
         quotas.check_create(
             actor.user_id,
             self.quota(actor),
-            length=request.length or 0,
+            # the bytes of a final upload were judged as those of its parts
+            length=0 if request.concat == FINAL else request.length or 0,
             max_total_bytes=self.options.MAX_TOTAL_BYTES,
         )
 

@@ -18,6 +18,7 @@ from tusbridge.errors import (
     FinalUpload,
     InvalidField,
     PartialUpload,
+    QuotaExceeded,
     StoreFull,
     TooLarge,
     UploadBusy,
@@ -134,6 +135,15 @@ class TestFinished:
         assert not media.exists()
         with pytest.raises(PartialUpload):
             service.read(parts[0].upload_id, NOBODY)
+
+    def test_R50_its_bytes_are_judged_once_as_those_of_its_parts(  # noqa: N802
+        self, parts: list[AbstractUpload], tusbridge_settings: Callable[..., None]
+    ) -> None:
+        tusbridge_settings(USER_MAX_BYTES=14)
+        bounded = UploadService()
+        with pytest.raises(QuotaExceeded):
+            make_part(bounded, b"more")
+        assert join(bounded, parts).is_complete
 
     def test_row_117_metadata_is_the_final_uploads_own(
         self, service: UploadService, parts: list[AbstractUpload]
