@@ -1,9 +1,12 @@
 #!/bin/sh
-# The built wheel, installed where the sources are out of reach: does it serve, with its page?
+# The built wheel, installed where the sources are out of reach: does it serve, with its page, and
+# does a fresh site take uploads with it, and nothing else, after the README's steps?
 # usage: tests/wheel.sh PYTHON
 set -eu
 wheel=$(ls "$PWD"/dist/tusbridge-*.whl)
 constraints=$PWD/constraints.txt
+readme=$PWD/README.md
+fresh=$PWD/tests/fresh_site.py
 place=$(mktemp -d)
 server=
 trap 'test -z "$server" || kill "$server" 2>/dev/null || :; rm -rf "$place"' EXIT
@@ -46,3 +49,7 @@ for path, text in {
     assert text in urllib.request.urlopen(base + path).read().decode(), path
 print("the wheel serves")
 PYTHON
+
+"$1" -m venv site-env
+site-env/bin/python -m pip --disable-pip-version-check -q install -c "$constraints" "$wheel"
+site-env/bin/python "$fresh" "$readme"
