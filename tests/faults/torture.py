@@ -167,7 +167,7 @@ class Judge:
         self.upload = self.service.find(upload_id, self.actor, lambda actor, upload: None)
         self.acknowledged = sorted(_read_logs(logs))
         store: Any = self.service.store_of(self.upload)
-        self.segments = store.segments(self.service._blob(self.upload))
+        self.segments = store.segments(self.service.blob_of(self.upload))
 
     def found(self) -> dict[str, Any]:
         told = max((stop for _, stop, _ in self.acknowledged), default=0)
