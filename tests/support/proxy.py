@@ -95,6 +95,8 @@ class Fault:
     hold: bool = False
     # Cut every connection there is, not only the one that carries the PATCH.
     everyone: bool = False
+    # Change the next byte on its way, as a bad cable or a bad memory does, and cut nothing.
+    corrupt: bool = False
     reached: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
     # Set when the connection that it befell is done, with all that was still on its way.
@@ -103,7 +105,9 @@ class Fault:
     def is_due(self, meter: RequestMeter) -> bool:
         """Whether it is this request that the fault waits for, and now."""
         concerned = meter.method == "PATCH" and self.length in {None, meter.length}
-        return concerned and meter.passed >= self.after_bytes and not self.reached.is_set()
+        # A byte can be changed only once it is there; all else strikes before it.
+        passed = meter.passed - self.corrupt
+        return concerned and passed >= self.after_bytes and not self.reached.is_set()
 
     def release(self) -> None:
         """Let a held connection go on."""
@@ -232,6 +236,10 @@ class FaultProxy:
         """Stall the next such PATCH when so much of its body went through, until released."""
         return self._plan(Fault(after_bytes=after_bytes, length=length, hold=True))
 
+    def corrupt_after(self, after_bytes: int) -> Fault:
+        """Change one byte of the next PATCH, behind so many that stay as they are."""
+        return self._plan(Fault(after_bytes=after_bytes, corrupt=True))
+
     def _plan(self, fault: Fault) -> Fault:
         with self._lock:
             self._faults.append(fault)
@@ -292,6 +300,8 @@ class FaultProxy:
             self._send(piece[:early], link)
             piece = piece[early:]
             self._strike(fault, link)
+            if fault.corrupt:
+                piece = bytes([piece[0] ^ 0xFF]) + piece[1:]
         self._send(piece, link)
         if self.rate_bytes and meter.passed:
             time.sleep(len(piece) / self.rate_bytes)
@@ -305,6 +315,9 @@ class FaultProxy:
         if fault.hold:
             fault.reached.set()
             fault.released.wait(HOLD_SECONDS)
+            return
+        if fault.corrupt:
+            fault.reached.set()
             return
         link.cut()
         if fault.everyone:
