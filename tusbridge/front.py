@@ -13,6 +13,7 @@ import signal
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
@@ -172,7 +173,7 @@ class Front:
         if method == "HEAD":
             await self._drives.flush(upload_id, _FLUSH_SECONDS)
         try:
-            response = await self._respond(scope, method, intake)
+            response = await self._respond(scope, method, upload_id, intake)
             if response.status_code == 204 and _is_delete(method, headers):
                 self._drives.end_lost(upload_id)
             if intake is not None and intake.has_begun:
@@ -202,7 +203,9 @@ class Front:
             return Intake(receive, int(length))
         return None
 
-    async def _respond(self, scope: Scope, method: str, intake: Intake | None) -> HttpResponseBase:
+    async def _respond(
+        self, scope: Scope, method: str, upload_id: str, intake: Intake | None
+    ) -> HttpResponseBase:
         is_writing = intake is not None and method in {"PATCH", "POST", "PUT"}
         run = self._in_writers if is_writing else self._in_short
         loop = asyncio.get_running_loop()
@@ -217,7 +220,8 @@ class Front:
             else:
                 body = DeferredBody()
             work = run(partial(self._run_view, scope, body))
-            response = await _within(_VIEW_SECONDS, work, partial(_too_late, scope, body))
+            with self._drives.beginning(upload_id) if is_writing else nullcontext():
+                response = await _within(_VIEW_SECONDS, work, partial(_too_late, scope, body))
             is_busy = isinstance(getattr(response, "tusbridge_error", None), UploadBusy)
             if not is_busy or loop.time() > deadline or self._drives.is_stopping:
                 break

@@ -97,6 +97,8 @@ class Fault:
     everyone: bool = False
     # Change the next byte on its way, as a bad cable or a bad memory does, and cut nothing.
     corrupt: bool = False
+    # Whether some request has met it; no other one will.
+    is_taken: bool = False
     reached: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
     # Set when the connection that it befell is done, with all that was still on its way.
@@ -107,7 +109,7 @@ class Fault:
         concerned = meter.method == "PATCH" and self.length in {None, meter.length}
         # A byte can be changed only once it is there; all else strikes before it.
         passed = meter.passed - self.corrupt
-        return concerned and passed >= self.after_bytes and not self.reached.is_set()
+        return concerned and passed >= self.after_bytes and not self.is_taken
 
     def release(self) -> None:
         """Let a held connection go on."""
@@ -295,7 +297,7 @@ class FaultProxy:
 
     def _pass_on(self, piece: bytes, meter: RequestMeter, link: Link) -> None:
         """Send a piece on; where a fault lies within it, send what is before, then strike."""
-        while (fault := self._due(meter)) is not None:
+        while (fault := self._take_due(meter)) is not None:
             early = max(0, len(piece) - (meter.passed - fault.after_bytes))
             self._send(piece[:early], link)
             piece = piece[early:]
@@ -306,9 +308,13 @@ class FaultProxy:
         if self.rate_bytes and meter.passed:
             time.sleep(len(piece) / self.rate_bytes)
 
-    def _due(self, meter: RequestMeter) -> Fault | None:
+    def _take_due(self, meter: RequestMeter) -> Fault | None:
+        """A fault for this request alone, also where several get there at once."""
         with self._lock:
-            return next((fault for fault in self._faults if fault.is_due(meter)), None)
+            fault = next((fault for fault in self._faults if fault.is_due(meter)), None)
+            if fault is not None:
+                fault.is_taken = True
+            return fault
 
     def _strike(self, fault: Fault, link: Link) -> None:
         link.faults.append(fault)

@@ -141,17 +141,23 @@ def download(url: str, token: str | None = None) -> bytes:
     fields = {"Authorization": f"Bearer {token}"} if token else {}
     request = urllib.request.Request(url, headers=fields)
     deadline = time.monotonic() + JOIN_SECONDS
-    while True:
-        try:
-            with urllib.request.urlopen(request, timeout=60) as response:
-                body: bytes = response.read()
-                return body
-        except urllib.error.HTTPError as error:
-            if error.code != HTTPStatus.LOCKED or time.monotonic() > deadline:
-                raise
-            error.close()
-            assert error.headers["Retry-After"], "423 without a time to come back"
-            time.sleep(JOIN_POLL_SECONDS)
+    while (body := _body_of(request, may_wait=time.monotonic() < deadline)) is None:
+        time.sleep(JOIN_POLL_SECONDS)
+    return body
+
+
+def _body_of(request: urllib.request.Request, *, may_wait: bool) -> bytes | None:
+    """The answer's body; None for a 423 that names a time to come back."""
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            body: bytes = response.read()
+            return body
+    except urllib.error.HTTPError as error:
+        may_come_back = error.code == HTTPStatus.LOCKED and "Retry-After" in error.headers
+        if not may_wait or not may_come_back:
+            raise
+        error.close()
+        return None
 
 
 def ask(url: str) -> dict[str, str]:

@@ -114,6 +114,21 @@ def test_one_byte_is_changed_on_its_way(upstream: Upstream, after: int) -> None:
         assert fault.reached.is_set()
 
 
+def test_each_fault_meets_one_request_of_many() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as deaf,
+        FaultProxy(f"127.0.0.1:{deaf.getsockname()[1]}") as proxy,
+        contextlib.ExitStack() as clients,
+    ):
+        held = [proxy.hold_after(4) for _ in range(8)]
+        for client in [clients.enter_context(connect(proxy)) for _ in held]:
+            client.sendall(PATCH)
+        for fault in held:
+            fault.wait_until_reached(10)
+        for fault in held:
+            fault.release()
+
+
 def test_offline_cuts_refuses_and_comes_back_on_the_same_port(upstream: Upstream) -> None:
     with FaultProxy(upstream.target) as proxy:
         with connect(proxy) as client:
