@@ -3,46 +3,17 @@
 import json
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tests.support.serve import require
+from tests.support.tus_js import Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).parent / "js" / "upload.mjs"
 # Longer than any upload here takes, retries included; in seconds.
 CLIENT_SECONDS = 120
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sent:
-    """One request of the client; without a status its answer never came."""
-
-    method: str
-    url: str
-    fields: dict[str, str]
-    status: int | None
-
-    def __str__(self) -> str:
-        override = self.fields.get("X-HTTP-Method-Override")
-        return f"{self.method}{f'/{override}' if override else ''} {self.status or 'lost'}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What the client said when it was done."""
-
-    url: str | None
-    ok: bool
-    error: str | None
-    requests: list[Sent]
-
-    @property
-    def wire(self) -> list[str]:
-        """Methods and statuses in the order of the requests."""
-        return [str(sent) for sent in self.requests]
 
 
 def require_client() -> None:
@@ -88,9 +59,7 @@ class NodeClient:
         # This ends its input, too: no more commands come.
         said, complained = self._process.communicate(timeout=CLIENT_SECONDS)
         assert said, complained
-        result = json.loads(said)
-        requests = [Sent(**sent) for sent in result.pop("requests")]
-        return Outcome(**result, requests=requests)
+        return Outcome.of(json.loads(said))
 
 
 def upload(endpoint: str, file: Path, **given: object) -> Outcome:

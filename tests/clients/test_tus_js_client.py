@@ -1,100 +1,35 @@
 """tus-js-client on Node: every way it uploads, and how little it sends again."""
 
-import os
-import urllib.error
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.clients.node import NodeClient, Outcome, require_client, upload
-from tests.support.proxy import Fault, FaultProxy
-from tests.support.serve import ask, download, metadata_of, sha256
+from tests.clients.node import NodeClient, require_client, upload
+from tests.support.proxy import FaultProxy
+from tests.support.serve import ask, metadata_of
+from tests.support.tus_js import (
+    LENGTH,
+    MODES,
+    assert_gone,
+    assert_length_told_last,
+    assert_served,
+    hold_all,
+    let_pass,
+    make_file,
+    wait_until_held,
+)
 
 pytestmark = pytest.mark.node
 
 MIB = 1024 * 1024
-LENGTH = 12 * MIB + 7
 # What the heads of an upload's requests take at most, in bytes.
 HEADS_BYTES = 32 * 1024
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mode:
-    """A way to upload, and the requests that it makes for a file of LENGTH."""
-
-    options: dict[str, Any] = field(default_factory=dict)
-    source: str = "file"
-    wire: list[str]
-
-
-MODES = {
-    "normal": Mode(wire=["POST 201", "PATCH 204"]),
-    "chunked": Mode(options={"chunkSize": 5 * MIB}, wire=["POST 201", *["PATCH 204"] * 3]),
-    "override": Mode(options={"overridePatchMethod": True}, wire=["POST 201", "POST/PATCH 204"]),
-    "duringCreation": Mode(options={"uploadDataDuringCreation": True}, wire=["POST 201"]),
-    "duringCreation-chunked": Mode(
-        options={"uploadDataDuringCreation": True, "chunkSize": 5 * MIB},
-        wire=["POST 201", *["PATCH 204"] * 2],
-    ),
-    "parallel": Mode(options={"parallelUploads": 4}, wire=[*["PATCH 204"] * 4, *["POST 201"] * 5]),
-    "parallel-chunked": Mode(
-        options={"parallelUploads": 4, "chunkSize": 2 * MIB},
-        wire=[*["PATCH 204"] * 8, *["POST 201"] * 5],
-    ),
-    "deferred": Mode(options={"uploadLengthDeferred": True}, wire=["POST 201", "PATCH 204"]),
-    "deferred-stream": Mode(
-        options={"uploadLengthDeferred": True, "chunkSize": 5 * MIB},
-        source="stream",
-        wire=["POST 201", *["PATCH 204"] * 3],
-    ),
-}
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _client_is_installed() -> None:
     require_client()
-
-
-def make_file(folder: Path, length: int) -> Path:
-    file = folder / "source.bin"
-    file.write_bytes(os.urandom(length))
-    return file
-
-
-def assert_served(outcome: Outcome, file: Path) -> None:
-    assert outcome.ok, outcome
-    assert outcome.url
-    assert sha256(download(outcome.url)) == sha256(file.read_bytes())
-    sent = {"filename": file.name, "filetype": "application/octet-stream"}
-    assert metadata_of(outcome.url) == sent
-
-
-def assert_gone(url: str) -> None:
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        download(url)
-    with refused.value as answer:
-        assert answer.status in {404, 410}
-
-
-def hold_all(proxy: FaultProxy, after: int, count: int) -> list[Fault]:
-    """Stall `count` requests, each when so much of its body is through."""
-    return [proxy.hold_after(after) for _ in range(count)]
-
-
-def wait_until_held(held: list[Fault]) -> None:
-    for fault in held:
-        fault.wait_until_reached()
-
-
-def let_pass(held: list[Fault]) -> None:
-    """What a client that went away had sent is on its way still: until it is there, no offset
-    holds."""
-    for fault in held:
-        fault.release()
-    for fault in held:
-        fault.wait_until_over()
 
 
 @pytest.mark.parametrize("request_id", [False, True], ids=["plain", "with_request_id"])
@@ -105,8 +40,7 @@ def test_file_arrives_whole(proxy: FaultProxy, tmp_path: Path, name: str, reques
     options = {**mode.options, "addRequestId": request_id}
     outcome = upload(proxy.url, file, options=options, source=mode.source)
     assert_served(outcome, file)
-    in_order = sorted(outcome.wire) if "parallelUploads" in mode.options else outcome.wire
-    assert in_order == mode.wire
+    assert mode.in_order(outcome) == mode.wire
     ids = {sent.fields.get("X-Request-ID") for sent in outcome.requests}
     assert len(ids) == (len(outcome.requests) if request_id else 1)
     assert LENGTH <= proxy.bytes_upstream <= LENGTH + HEADS_BYTES
@@ -118,10 +52,7 @@ def test_length_is_told_at_the_end(tus_server: str, tmp_path: Path, name: str) -
     mode = MODES[name]
     outcome = upload(tus_server, file, options=mode.options, source=mode.source)
     assert_served(outcome, file)
-    first, *between, last = (sent.fields for sent in outcome.requests)
-    assert (first.get("Upload-Defer-Length"), first.get("Upload-Length")) == ("1", None)
-    assert [fields.get("Upload-Length") for fields in between] == [None] * len(between)
-    assert last["Upload-Length"] == str(LENGTH)
+    assert_length_told_last(outcome)
     assert outcome.url
     fields = ask(outcome.url)
     assert fields["upload-length"] == fields["upload-offset"] == str(LENGTH)
@@ -194,9 +125,8 @@ def test_upload_that_was_stopped_goes_on_in_another_process(
     outcome = upload(proxy.url, file, **given)
     assert_served(outcome, file)
     # the same uploads, asked how far they are
-    begun = {sent.url for sent in stopped.requests if sent.method == "PATCH"}
-    assert {sent.url for sent in outcome.requests if sent.method == "HEAD"} == begun
-    assert len(begun) == count
+    assert outcome.urls("HEAD") == stopped.urls("PATCH")
+    assert len(outcome.urls("HEAD")) == count
     assert proxy.bytes_upstream <= 17 * MIB
 
 
