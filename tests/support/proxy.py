@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 # Bytes read from a socket at once: small, so that what a cut client had sent on is little.
 PIECE_BYTES = 64 * 1024
+# What the system may hold for a server that reads nothing: counted as sent, though it never was.
+SEND_BUFFER_BYTES = 64 * 1024
 # SO_LINGER on, zero seconds: close() sends RST instead of FIN.
 LINGER_RESET = struct.pack("ii", 1, 0)
 # How long a stopping proxy waits for each of its threads, in seconds.
@@ -268,6 +270,7 @@ class FaultProxy:
             contextlib.suppress(OSError),
             socket.create_connection(self._upstream) as server,
         ):
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
             link = Link(client, server)
             with self._lock:
                 self._links.add(link)
