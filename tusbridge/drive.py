@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -33,6 +35,9 @@ QUIET_SECONDS = 0.03
 _LOOK_SECONDS = 0.01
 # One through which bytes flow is asked to commit no more often than this, whoever asks.
 _ASK_SECONDS = 0.25
+# Seconds for which somebody may wait until an append whose body has ended is committed, or one
+# that has just come in has begun: a sync or two on a busy disk.
+_ENDING_SECONDS = 2.0
 # Bytes that all running appends together gather before threads are woken, and one at least.
 BUFFERED_BYTES = 64 * 1024 * 1024
 LEAST_BATCH_BYTES = 64 * 1024
@@ -59,6 +64,8 @@ class Drive:
         self._clean_at = self._tried_at = self._loop.time()
         self._asked = self._is_urgent = False
         self._flushed = asyncio.Event()
+        # set when the append is over and done with
+        self.is_over = asyncio.Event()
         # a step may outlive the task that waited for it
         self._lock = threading.Lock()
 
@@ -81,7 +88,8 @@ class Drive:
                 self._tried_at = now
             if not self.feeding.appending.uncommitted:
                 self._clean_at = now
-            self._flushed.set()
+            if commit or response is not None:
+                self._flushed.set()
             if response is not None:
                 return response
 
@@ -117,6 +125,13 @@ class Drive:
             await asyncio.wait_for(self._flushed.wait(), seconds)
         except TimeoutError:
             logger.debug("flush-late", extra={"upload_id": self.upload_id})
+
+    async def wait_until_over(self, seconds: float) -> None:
+        """Return when the append is over, or after so long."""
+        try:
+            await asyncio.wait_for(self.is_over.wait(), seconds)
+        except TimeoutError:
+            logger.debug("end-late", extra={"upload_id": self.upload_id})
 
     @property
     def may_be_asked(self) -> bool:
@@ -172,6 +187,8 @@ class Drives:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._running: dict[str, list[Drive]] = {}
+        # requests by upload whose views are still running: they may append, or begin to
+        self._beginning: Counter[str] = Counter()
         self._beating: asyncio.Task[None] | None = None
         self.is_stopping = False
 
@@ -187,10 +204,22 @@ class Drives:
 
     def remove(self, drive: Drive) -> None:
         """The drive is over."""
+        drive.is_over.set()
         drives = self._running.get(drive.upload_id, [])
         drives.remove(drive)
         if not drives:
             self._running.pop(drive.upload_id, None)
+
+    @contextmanager
+    def beginning(self, upload_id: str) -> Iterator[None]:
+        """While the view of a request that brings bytes runs."""
+        self._beginning[upload_id] += 1
+        try:
+            yield
+        finally:
+            self._beginning[upload_id] -= 1
+            if not self._beginning[upload_id]:
+                del self._beginning[upload_id]
 
     def stop(self) -> None:
         """End all with what they have, and whatever begins from now on."""
@@ -203,19 +232,28 @@ class Drives:
 
         Where bytes still come in, their client may be gone already: what is on its way will be
         committed within moments, and an offset told now would be behind it. So half the time is
-        spent waiting for the end of it.
+        spent waiting for the end of it. Once that has come the wait is longer, for then the offset
+        moves for certain; and so it is for a request that has only just come in.
         """
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
-        while drives := self._running.get(upload_id):
-            left = deadline - loop.time()
-            is_flowing = left <= seconds / 2
-            if is_flowing and not drives[-1].may_be_asked:
-                return
-            if is_flowing or drives[-1].is_quiet:
-                await drives[-1].flush(left)
-                return
+        begun_by = loop.time() + _ENDING_SECONDS
+        while self._beginning[upload_id] and loop.time() < begun_by:
             await asyncio.sleep(_LOOK_SECONDS)
+        started = loop.time()
+        while drives := self._running.get(upload_id):
+            drive = drives[-1]
+            if drive.intake.end is not None:
+                await drive.wait_until_over(_ENDING_SECONDS)
+                return
+            waited = loop.time() - started
+            if drive.is_quiet or (waited >= seconds / 2 and drive.may_be_asked):
+                await drive.flush(max(seconds - waited, seconds / 2))
+                if drive.intake.end is None:
+                    return
+            elif waited >= seconds + _ASK_SECONDS:
+                return
+            else:
+                await asyncio.sleep(_LOOK_SECONDS)
 
     def end_lost(self, upload_id: str) -> None:
         """The upload was terminated here: its appends end now, not at the next beat."""

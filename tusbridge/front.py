@@ -13,6 +13,7 @@ import signal
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
@@ -28,7 +29,13 @@ from tusbridge.api.frame import dress, error_response
 from tusbridge.body import Body, BodyEnd, DeferredBody, WholeBody
 from tusbridge.conf import get_options
 from tusbridge.drive import Drive, Drives
-from tusbridge.errors import DatabaseUnavailable, UploadBusy, UploadError
+from tusbridge.errors import (
+    DatabaseUnavailable,
+    OffsetMismatch,
+    TransientError,
+    UploadBusy,
+    UploadError,
+)
 from tusbridge.intake import Intake, Message, Receive
 from tusbridge.service import BUSY_PATIENCE_SECONDS, BUSY_POLL_SECONDS, UploadService
 
@@ -43,6 +50,8 @@ T = TypeVar("T")
 _SMALL_BODY_SECONDS = 0.25
 # How much of an unwanted body is still read, and for how long, so that the answer arrives.
 _DRAIN_BYTES = 4 * 1024 * 1024
+# The same of a body that will be sent again, and whose client takes a reset for an answer.
+_DRAIN_AGAIN_BYTES = 256 * 1024
 _DRAIN_SECONDS = 0.5
 # Seconds between letting go of a body that has not ended, and the answer: granian closes such a
 # connection only if the answer comes last.
@@ -165,28 +174,41 @@ class Front:
         method = scope["method"]
         upload_id = match.kwargs.get("upload_id", "")
         intake = self._intake(headers, receive)
-        if intake is not None and b"expect" not in headers:
+        # one that is not small is taken once it is wanted: what nobody takes, TCP holds back
+        may_take = intake is not None and b"expect" not in headers
+        if intake is not None and may_take and intake.is_small:
             intake.start()
-            if intake.is_small:
-                await intake.wait_for_end(_SMALL_BODY_SECONDS)
+            await intake.wait_for_end(_SMALL_BODY_SECONDS)
         if method == "HEAD":
             await self._drives.flush(upload_id, _FLUSH_SECONDS)
         try:
-            response = await self._respond(scope, method, intake)
+            response = await self._respond(scope, method, upload_id, intake)
             if response.status_code == 204 and _is_delete(method, headers):
                 self._drives.end_lost(upload_id)
-            if intake is not None and intake.has_begun:
-                await self._let_go(intake)
+            if intake is not None and (may_take or intake.has_begun):
+                await self._let_go(intake, response)
             await self._send(response, method, send)
         finally:
             if intake is not None:
                 intake.close()
 
-    async def _let_go(self, intake: Intake) -> None:
+    async def _let_go(self, intake: Intake, response: HttpResponseBase) -> None:
         """Take what is left of an unwanted body, within bounds, so that the client gets to see the
-        answer: closing under a client that sends resets the connection (RFC 9112, 9.6)."""
-        await intake.drain(_DRAIN_BYTES, _DRAIN_SECONDS)
+        answer: closing under a client that sends resets the connection (RFC 9112, 9.6).
+
+        Little is taken of one that the client has begun at the wrong offset, or too early: it sends
+        all of that again. Chromium does so by itself when a connection was reset, and reads no
+        answer before it has sent the last byte, or cannot send any more.
+        """
+        error = getattr(response, "tusbridge_error", None)
+        limit = _DRAIN_BYTES
+        if isinstance(error, OffsetMismatch | TransientError):
+            limit = _DRAIN_AGAIN_BYTES if (intake.left or 0) <= _DRAIN_AGAIN_BYTES else 0
+        if limit:
+            intake.start()
+            await intake.drain(limit, _DRAIN_SECONDS)
         if intake.end not in {BodyEnd.WHOLE, BodyEnd.GONE}:
+            response.tusbridge_close = True  # type: ignore[attr-defined]
             intake.close()
             await asyncio.sleep(_LET_GO_SECONDS)
 
@@ -202,7 +224,9 @@ class Front:
             return Intake(receive, int(length))
         return None
 
-    async def _respond(self, scope: Scope, method: str, intake: Intake | None) -> HttpResponseBase:
+    async def _respond(
+        self, scope: Scope, method: str, upload_id: str, intake: Intake | None
+    ) -> HttpResponseBase:
         is_writing = intake is not None and method in {"PATCH", "POST", "PUT"}
         run = self._in_writers if is_writing else self._in_short
         loop = asyncio.get_running_loop()
@@ -217,7 +241,8 @@ class Front:
             else:
                 body = DeferredBody()
             work = run(partial(self._run_view, scope, body))
-            response = await _within(_VIEW_SECONDS, work, partial(_too_late, scope, body))
+            with self._drives.beginning(upload_id) if is_writing else nullcontext():
+                response = await _within(_VIEW_SECONDS, work, partial(_too_late, scope, body))
             is_busy = isinstance(getattr(response, "tusbridge_error", None), UploadBusy)
             if not is_busy or loop.time() > deadline or self._drives.is_stopping:
                 break

@@ -26,7 +26,7 @@ class Intake:
         self._receive = receive
         # one that is soon there, and then costs a single step
         self.is_small = length is not None and length <= SMALL_BYTES
-        self._left = length
+        self.left = length
         self._loop = asyncio.get_running_loop()
         self._room = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -111,10 +111,10 @@ class Intake:
                 self.first_byte_at = self.last_byte_at
             self._chunks.append(chunk)
             self.size += len(chunk)
-            if self._left is not None:
-                self._left -= len(chunk)
-        if not more or (self._left is not None and self._left <= 0):
-            short = self._left is not None and self._left > 0
+            if self.left is not None:
+                self.left -= len(chunk)
+        if not more or (self.left is not None and self.left <= 0):
+            short = self.left is not None and self.left > 0
             self.finish(BodyEnd.GONE if short else BodyEnd.WHOLE)
         elif self.is_batch:
             self.work.set()

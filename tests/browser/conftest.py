@@ -12,7 +12,7 @@ from tests.support.proxy import FaultProxy
 from tests.support.serve import bearer_token, require, running_server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 # Debian's Chromium: browsers that Playwright would download are not used.
 CHROMIUM = Path("/usr/bin/chromium")
@@ -75,3 +75,16 @@ def context(chromium: "Browser") -> Iterator["BrowserContext"]:
     context.set_default_timeout(30_000)
     yield context
     context.close()
+
+
+@pytest.fixture
+def blank(context: "BrowserContext") -> Iterator["Page"]:
+    """An empty page; at the end it must not have raised or broken its Content-Security-Policy."""
+    page = context.new_page()
+    raised: list[str] = []
+    logged: list[str] = []
+    page.on("pageerror", lambda error: raised.append(str(error)))
+    page.on("console", lambda line: logged.append(line.text))
+    yield page
+    assert raised == []
+    assert [line for line in logged if "Content Security Policy" in line] == []

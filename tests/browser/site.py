@@ -10,7 +10,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-BUNDLES = Path(__file__).resolve().parents[2] / "tusbridge" / "static" / "tusbridge"
+ROOT = Path(__file__).resolve().parents[2]
+BUNDLES = ROOT / "tusbridge" / "static" / "tusbridge"
+CLIENT = ROOT / "frontend" / "node_modules" / "tus-js-client" / "dist" / "tus.min.js"
+FILES = {
+    "/upload.js": BUNDLES / "upload.js",
+    "/upload.css": BUNDLES / "upload.css",
+    "/tus.js": CLIENT,
+    "/client.js": Path(__file__).parent / "js" / "client.js",
+}
 TYPES = {".js": "text/javascript", ".css": "text/css"}
 # What the page of a site with a strict policy would send; {endpoint} is the tus server's origin.
 POLICY = (
@@ -25,10 +33,17 @@ PAGE = """<!DOCTYPE html>
 <body class="tusbridge-page"><main><h1>Somebody else's site</h1>
 <div id="uppy"></div></main></body></html>
 """
+# A page that has nothing but tus-js-client, and a field to choose a file.
+CLIENT_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>tus-js-client</title>
+<link rel="icon" href="data:,"><script src="/tus.js" defer></script>
+<script src="/client.js" defer></script></head>
+<body><label>File <input type="file"></label></body></html>
+"""
 
 
 class Site:
-    """Serves the page and the bundles on 127.0.0.1; a context manager."""
+    """Serves the pages and the bundles on 127.0.0.1; a context manager."""
 
     def __init__(self, port: int = 0) -> None:
         self.options: dict[str, object] = {}
@@ -69,8 +84,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/":
             self._answer(self.site.page(), "text/html; charset=utf-8")
-        elif self.path in {"/upload.js", "/upload.css"}:
-            file = BUNDLES / self.path.removeprefix("/")
+        elif self.path == "/client":
+            self._answer(CLIENT_PAGE.encode(), "text/html; charset=utf-8")
+        elif self.path in FILES:
+            file = FILES[self.path]
             self._answer(file.read_bytes(), TYPES[file.suffix])
         else:
             self.send_error(HTTPStatus.NOT_FOUND)

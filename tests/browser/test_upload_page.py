@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
@@ -21,19 +20,6 @@ pytestmark = pytest.mark.browser
 MIB = 1024 * 1024
 # Milliseconds a whole upload may take, retries included.
 DONE_MS = 90_000
-
-
-@pytest.fixture
-def blank(context: "BrowserContext") -> Iterator["Page"]:
-    """An empty page; at the end it must not have raised or broken its Content-Security-Policy."""
-    page = context.new_page()
-    raised: list[str] = []
-    logged: list[str] = []
-    page.on("pageerror", lambda error: raised.append(str(error)))
-    page.on("console", lambda line: logged.append(line.text))
-    yield page
-    assert raised == []
-    assert [line for line in logged if "Content Security Policy" in line] == []
 
 
 @pytest.fixture

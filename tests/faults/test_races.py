@@ -210,3 +210,30 @@ def test_head_has_a_flowing_patch_commit_what_came(tmp_path: Path) -> None:
         flowing.join()
         assert int(told.fields.get("Upload-Offset") or 0) >= MIB
         connection.close()
+
+
+# As many as write at once, each with more than fits between client and server.
+CUT_CLIENTS = 4
+CUT_ROUNDS = 3
+
+
+def test_head_right_behind_a_cut_tells_all_that_came(tmp_path: Path) -> None:
+    """Several clients at once lose their connections in mid-body and ask at once how far they are:
+    the offset does not move on behind the answer, or they would begin too early and be refused."""
+    sent = 8 * MIB
+    with running("serve", tmp_path) as server, client_of(server) as client:
+        told: dict[str, int] = {}
+
+        def cut_and_ask(url: str) -> None:
+            with client_of(server) as own:
+                own.start_patch(url, 0, 2 * sent, bytes(sent)).close()
+                told[url] = int(own.head(url).fields.get("Upload-Offset") or 0)
+
+        for _ in range(CUT_ROUNDS):
+            urls = [client.create(2 * sent) for _ in range(CUT_CLIENTS)]
+            threads = [threading.Thread(target=cut_and_ask, args=(url,)) for url in urls]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        assert list(told.values()) == [sent] * (CUT_CLIENTS * CUT_ROUNDS)

@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 # Bytes read from a socket at once: small, so that what a cut client had sent on is little.
 PIECE_BYTES = 64 * 1024
+# What the system may hold for a server that reads nothing: counted as sent, though it never was.
+SEND_BUFFER_BYTES = 64 * 1024
 # SO_LINGER on, zero seconds: close() sends RST instead of FIN.
 LINGER_RESET = struct.pack("ii", 1, 0)
 # How long a stopping proxy waits for each of its threads, in seconds.
@@ -95,6 +97,10 @@ class Fault:
     hold: bool = False
     # Cut every connection there is, not only the one that carries the PATCH.
     everyone: bool = False
+    # Change the next byte on its way, as a bad cable or a bad memory does, and cut nothing.
+    corrupt: bool = False
+    # Whether some request has met it; no other one will.
+    is_taken: bool = False
     reached: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
     # Set when the connection that it befell is done, with all that was still on its way.
@@ -103,7 +109,9 @@ class Fault:
     def is_due(self, meter: RequestMeter) -> bool:
         """Whether it is this request that the fault waits for, and now."""
         concerned = meter.method == "PATCH" and self.length in {None, meter.length}
-        return concerned and meter.passed >= self.after_bytes and not self.reached.is_set()
+        # A byte can be changed only once it is there; all else strikes before it.
+        passed = meter.passed - self.corrupt
+        return concerned and passed >= self.after_bytes and not self.is_taken
 
     def release(self) -> None:
         """Let a held connection go on."""
@@ -232,6 +240,10 @@ class FaultProxy:
         """Stall the next such PATCH when so much of its body went through, until released."""
         return self._plan(Fault(after_bytes=after_bytes, length=length, hold=True))
 
+    def corrupt_after(self, after_bytes: int) -> Fault:
+        """Change one byte of the next PATCH, behind so many that stay as they are."""
+        return self._plan(Fault(after_bytes=after_bytes, corrupt=True))
+
     def _plan(self, fault: Fault) -> Fault:
         with self._lock:
             self._faults.append(fault)
@@ -258,6 +270,7 @@ class FaultProxy:
             contextlib.suppress(OSError),
             socket.create_connection(self._upstream) as server,
         ):
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
             link = Link(client, server)
             with self._lock:
                 self._links.add(link)
@@ -287,24 +300,33 @@ class FaultProxy:
 
     def _pass_on(self, piece: bytes, meter: RequestMeter, link: Link) -> None:
         """Send a piece on; where a fault lies within it, send what is before, then strike."""
-        while (fault := self._due(meter)) is not None:
+        while (fault := self._take_due(meter)) is not None:
             early = max(0, len(piece) - (meter.passed - fault.after_bytes))
             self._send(piece[:early], link)
             piece = piece[early:]
             self._strike(fault, link)
+            if fault.corrupt:
+                piece = bytes([piece[0] ^ 0xFF]) + piece[1:]
         self._send(piece, link)
         if self.rate_bytes and meter.passed:
             time.sleep(len(piece) / self.rate_bytes)
 
-    def _due(self, meter: RequestMeter) -> Fault | None:
+    def _take_due(self, meter: RequestMeter) -> Fault | None:
+        """A fault for this request alone, also where several get there at once."""
         with self._lock:
-            return next((fault for fault in self._faults if fault.is_due(meter)), None)
+            fault = next((fault for fault in self._faults if fault.is_due(meter)), None)
+            if fault is not None:
+                fault.is_taken = True
+            return fault
 
     def _strike(self, fault: Fault, link: Link) -> None:
         link.faults.append(fault)
         if fault.hold:
             fault.reached.set()
             fault.released.wait(HOLD_SECONDS)
+            return
+        if fault.corrupt:
+            fault.reached.set()
             return
         link.cut()
         if fault.everyone:

@@ -4,7 +4,9 @@ TUSBRIDGE_TEST_URL names a server that runs already, TUSBRIDGE_TEST_TOKEN a bear
 takes; without the former, a server is started on a free port.
 """
 
+import base64
 import contextlib
+import hashlib
 import http.client
 import os
 import signal
@@ -12,8 +14,10 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
@@ -24,6 +28,9 @@ import pytest
 START_SECONDS = 60
 # SIGTERM lets requests end; after this many seconds a server that still runs is broken.
 STOP_SECONDS = 30
+# Joining the parts of an upload behind the answer takes no longer than this, in seconds.
+JOIN_SECONDS = 60
+JOIN_POLL_SECONDS = 0.1
 
 
 _TUSBRIDGE = (sys.executable, "-m", "tusbridge")
@@ -127,10 +134,46 @@ def _status(url: str) -> int | None:
 
 
 def download(url: str, token: str | None = None) -> bytes:
-    """What a GET of an upload's URL answers with."""
+    """What a GET of an upload's URL answers with.
+
+    423 says that its parts are being put together: it is asked again until `JOIN_SECONDS` are over.
+    """
     fields = {"Authorization": f"Bearer {token}"} if token else {}
-    with urllib.request.urlopen(
-        urllib.request.Request(url, headers=fields), timeout=60
-    ) as response:
-        body: bytes = response.read()
-        return body
+    request = urllib.request.Request(url, headers=fields)
+    deadline = time.monotonic() + JOIN_SECONDS
+    while (body := _body_of(request, may_wait=time.monotonic() < deadline)) is None:
+        time.sleep(JOIN_POLL_SECONDS)
+    return body
+
+
+def _body_of(request: urllib.request.Request, *, may_wait: bool) -> bytes | None:
+    """The answer's body; None for a 423 that names a time to come back."""
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            body: bytes = response.read()
+            return body
+    except urllib.error.HTTPError as error:
+        may_come_back = error.code == HTTPStatus.LOCKED and "Retry-After" in error.headers
+        if not may_wait or not may_come_back:
+            raise
+        error.close()
+        return None
+
+
+def ask(url: str) -> dict[str, str]:
+    """The fields of the answer to a HEAD of an upload, names in lower case."""
+    request = urllib.request.Request(url, method="HEAD", headers={"Tus-Resumable": "1.0.0"})
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return {name.lower(): value for name, value in response.headers.items()}
+
+
+def metadata_of(url: str) -> dict[str, str]:
+    """An upload's metadata as the server tells it, decoded."""
+    pairs = ask(url).get("upload-metadata", "").split(",")
+    split = [pair.partition(" ") for pair in pairs if pair]
+    return {key: base64.b64decode(value, validate=True).decode() for key, _, value in split}
+
+
+def sha256(data: bytes) -> str:
+    """A digest that says on failure which of two contents differ, without printing either."""
+    return hashlib.sha256(data).hexdigest()

@@ -101,6 +101,34 @@ def test_held_bytes_go_on_after_release(upstream: Upstream) -> None:
         assert upstream.got == PATCH
 
 
+@pytest.mark.parametrize("after", [0, 4, 9])
+def test_one_byte_is_changed_on_its_way(upstream: Upstream, after: int) -> None:
+    with FaultProxy(upstream.target) as proxy, connect(proxy) as client:
+        fault = proxy.corrupt_after(after)
+        client.sendall(PATCH + PATCH)
+        client.shutdown(socket.SHUT_WR)
+        upstream.ended.wait(10)
+        place = len(PATCH) - 10 + after
+        changed = bytes([PATCH[place] ^ 0xFF])
+        assert upstream.got == PATCH[:place] + changed + PATCH[place + 1 :] + PATCH
+        assert fault.reached.is_set()
+
+
+def test_each_fault_meets_one_request_of_many() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as deaf,
+        FaultProxy(f"127.0.0.1:{deaf.getsockname()[1]}") as proxy,
+        contextlib.ExitStack() as clients,
+    ):
+        held = [proxy.hold_after(4) for _ in range(8)]
+        for client in [clients.enter_context(connect(proxy)) for _ in held]:
+            client.sendall(PATCH)
+        for fault in held:
+            fault.wait_until_reached(10)
+        for fault in held:
+            fault.release()
+
+
 def test_offline_cuts_refuses_and_comes_back_on_the_same_port(upstream: Upstream) -> None:
     with FaultProxy(upstream.target) as proxy:
         with connect(proxy) as client:

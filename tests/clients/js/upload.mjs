@@ -1,91 +1,90 @@
 // Uploads one file with tus-js-client as one JSON object on the command line says, and prints what came of it.
 //
-// {endpoint, file, mode, chunkSize?, requestId?, token?}  ->  {url, bytesSent, ok, error}
+// {endpoint, file, options?, source?, storage?}  ->  {url, ok, error, requests}
 //
-// bytesSent counts what was handed to the connection, bytes sent again included.
-import { createReadStream, statSync } from 'node:fs'
+// options: those of tus.Upload that JSON can carry
+// source: "file" (default), or "stream": a stream whose length nobody knows
+// storage: a file where upload URLs are remembered; an upload that is found there is gone on with
+//
+// Lines on standard input are commands: "abort" stops for good, "terminate" also removes the upload from the server,
+// "pause" stops until "resume".
+import { createReadStream } from 'node:fs'
 import { createRequire } from 'node:module'
+import { basename } from 'node:path'
+import { createInterface } from 'node:readline'
+import { PassThrough } from 'node:stream'
 
 const frontend = new URL('../../../frontend/package.json', import.meta.url)
 const tus = createRequire(frontend)('tus-js-client')
 
-const MIB = 1024 * 1024
+const FIELDS = [
+  'Upload-Concat',
+  'Upload-Defer-Length',
+  'Upload-Length',
+  'Upload-Metadata',
+  'Upload-Offset',
+  'X-HTTP-Method-Override',
+  'X-Request-ID',
+]
 const given = JSON.parse(process.argv[2])
-const length = statSync(given.file).size
-let bytesSent = 0
-let last = 0
+const result = { url: null, ok: false, error: null, requests: [] }
+const seen = new Map()
 
-function count(sent) {
-  if (sent > last) bytesSent += sent - last
-  last = sent
+/** Note a request as it goes out: its answer may never come. */
+function before(request) {
+  const fields = FIELDS.map((name) => [name, request.getHeader(name)])
+  const entry = {
+    method: request.getMethod(),
+    url: request.getURL(),
+    fields: Object.fromEntries(fields.filter(([, value]) => value !== undefined)),
+    status: null,
+  }
+  seen.set(request, entry)
+  result.requests.push(entry)
 }
 
-const OPTIONS = {
-  normal: {},
-  empty: {},
-  abortResume: {},
-  terminate: {},
-  chunked: { chunkSize: given.chunkSize ?? 5 * MIB },
-  override: { overridePatchMethod: true },
-  duringCreation: { uploadDataDuringCreation: true },
+function after(request, response) {
+  seen.get(request).status = response.getStatus()
 }
 
-const common = {
+function open() {
+  const file = createReadStream(given.file)
+  return given.source === 'stream' ? file.pipe(new PassThrough()) : file
+}
+
+function finish(outcome) {
+  Object.assign(result, { url: upload.url }, outcome)
+  commands.close()
+}
+
+const COMMANDS = {
+  abort: async () => {
+    await upload.abort()
+    finish({ ok: true })
+  },
+  terminate: async () => {
+    await upload.abort(true)
+    finish({ ok: true })
+  },
+  pause: () => upload.abort(),
+  resume: () => upload.start(),
+}
+
+const commands = createInterface({ input: process.stdin })
+commands.on('line', (line) => COMMANDS[line]())
+const upload = new tus.Upload(open(), {
   endpoint: given.endpoint,
   retryDelays: [0, 100, 500, 1000, 3000],
-  uploadSize: length,
-  metadata: { filename: given.file.split('/').pop(), filetype: 'application/octet-stream' },
-  headers: given.token ? { Authorization: `Bearer ${given.token}` } : {},
-  addRequestId: Boolean(given.requestId),
-  ...OPTIONS[given.mode],
-}
-
-/** Upload to the end; resolves with the upload. */
-function whole(options = {}) {
-  return new Promise((resolve, reject) => {
-    const upload = new tus.Upload(createReadStream(given.file), {
-      ...common,
-      ...options,
-      onProgress: count,
-      onError: reject,
-      onSuccess: () => resolve(upload),
-    })
-    upload.start()
-  })
-}
-
-/** Upload half of it and stop in the middle of a request; resolves with the upload. */
-function half({ terminate = false } = {}) {
-  return new Promise((resolve, reject) => {
-    const stop = (sent) => {
-      count(sent)
-      if (sent > length / 2) upload.abort(terminate).then(() => resolve(upload), reject)
-    }
-    const upload = new tus.Upload(createReadStream(given.file), {
-      ...common,
-      chunkSize: Math.ceil(length / 4),
-      onProgress: stop,
-      onError: reject,
-      onSuccess: () => reject(new Error('the upload ended before it was stopped')),
-    })
-    upload.start()
-  })
-}
-
-const MODES = {
-  abortResume: async () => whole({ uploadUrl: (await half()).url }),
-  terminate: () => half({ terminate: true }),
-}
-
-function report(result) {
-  process.stdout.write(`${JSON.stringify({ bytesSent, ...result })}\n`)
-}
-
-try {
-  if (!(given.mode in OPTIONS)) throw new Error(`no such mode: ${given.mode}`)
-  const upload = await (MODES[given.mode] ?? whole)()
-  report({ url: upload.url, ok: true, error: null })
-} catch (error) {
-  report({ url: null, ok: false, error: String(error) })
-  process.exitCode = 1
-}
+  metadata: { filename: basename(given.file), filetype: 'application/octet-stream' },
+  ...(given.storage ? { urlStorage: new tus.FileUrlStorage(given.storage) } : {}),
+  ...given.options,
+  onBeforeRequest: before,
+  onAfterResponse: after,
+  onError: (error) => finish({ error: String(error) }),
+  onSuccess: () => finish({ ok: true }),
+})
+const [previous] = given.storage ? await upload.findPreviousUploads() : []
+if (previous) upload.resumeFromPreviousUpload(previous)
+upload.start()
+// Not earlier: of four parts that are removed, tus-js-client awaits none.
+process.once('beforeExit', () => process.stdout.write(`${JSON.stringify(result)}\n`))
