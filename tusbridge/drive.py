@@ -250,7 +250,7 @@ class Drives:
                 await drive.flush(max(seconds - waited, seconds / 2))
                 if drive.intake.end is None:
                     return
-            elif waited >= seconds + _ASK_SECONDS:
+            elif waited >= seconds:
                 return
             else:
                 await asyncio.sleep(_LOOK_SECONDS)

@@ -186,23 +186,23 @@ class Front:
             if response.status_code == 204 and _is_delete(method, headers):
                 self._drives.end_lost(upload_id)
             if intake is not None and (may_take or intake.has_begun):
-                await self._let_go(intake, response)
+                await self._let_go(intake, response, is_page=b"origin" in headers)
             await self._send(response, method, send)
         finally:
             if intake is not None:
                 intake.close()
 
-    async def _let_go(self, intake: Intake, response: HttpResponseBase) -> None:
+    async def _let_go(self, intake: Intake, response: HttpResponseBase, *, is_page: bool) -> None:
         """Take what is left of an unwanted body, within bounds, so that the client gets to see the
         answer: closing under a client that sends resets the connection (RFC 9112, 9.6).
 
-        Little is taken of one that the client has begun at the wrong offset, or too early: it sends
-        all of that again. Chromium does so by itself when a connection was reset, and reads no
-        answer before it has sent the last byte, or cannot send any more.
+        Little is taken of one that a page's browser has begun at the wrong offset, or too early: it
+        sends all of that again. Chromium does so by itself when a connection was reset, and reads
+        no answer before it has sent the last byte, or cannot send any more.
         """
         error = getattr(response, "tusbridge_error", None)
         limit = _DRAIN_BYTES
-        if isinstance(error, OffsetMismatch | TransientError):
+        if is_page and isinstance(error, OffsetMismatch | TransientError):
             limit = _DRAIN_AGAIN_BYTES if (intake.left or 0) <= _DRAIN_AGAIN_BYTES else 0
         if limit:
             intake.start()

@@ -13,8 +13,10 @@ MIB = 1024 * 1024
 HEAD = (
     "PATCH {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nTus-Resumable: 1.0.0\r\n"
     "Content-Type: application/offset+octet-stream\r\nUpload-Offset: 7\r\n"
-    "Content-Length: {length}\r\n\r\n"
+    "Content-Length: {length}\r\n{more}\r\n"
 )
+# What browsers send along with any PATCH.
+ORIGIN = "Origin: http://127.0.0.1\r\n"
 # Of a refused body: what a server's kernel takes that nobody reads, and the front's own patience.
 TAKEN_BYTES = MIB
 
@@ -56,12 +58,13 @@ def send_until_stopped(client: socket.socket, length: int) -> int:
 
 
 def test_a_body_at_the_wrong_offset_is_not_taken(server: Server) -> None:
-    """Its client sends it once more: whatever is taken now comes twice."""
+    """Its page sends it once more: whatever is taken now comes twice."""
     length = 64 * MIB
     path = create(server, 2 * length)
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1024)
-        client.sendall(HEAD.format(path=path, port=server.port, length=length).encode())
+        head = HEAD.format(path=path, port=server.port, length=length, more=ORIGIN)
+        client.sendall(head.encode())
         assert send_until_stopped(client, length) <= TAKEN_BYTES
         answer = read_answer(client)
     assert (answer.status, answer.getheader("Upload-Offset")) == (409, "0")
@@ -69,13 +72,19 @@ def test_a_body_at_the_wrong_offset_is_not_taken(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("upload", "length", "status"), [("own", 100_000, 409), ("no", 3 * MIB, 404)]
+    ("upload", "length", "more", "status"),
+    [
+        ("own", 100_000, ORIGIN, 409),
+        ("own", 3 * MIB, "", 409),
+        ("no", 3 * MIB, ORIGIN, 404),
+        ("no", 3 * MIB, "", 404),
+    ],
 )
 def test_a_refused_body_that_is_soon_over_keeps_its_connection(
-    server: Server, upload: str, length: int, status: int
+    server: Server, upload: str, length: int, more: str, status: int
 ) -> None:
     path = create(server, 8 * MIB) if upload == "own" else "/files/" + "0" * 32
-    head = HEAD.format(path=path, port=server.port, length=length).encode()
+    head = HEAD.format(path=path, port=server.port, length=length, more=more).encode()
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
         for _ in range(2):
             client.sendall(head + bytes(length))
