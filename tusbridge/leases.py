@@ -44,7 +44,8 @@ def until(ttl: float) -> Any:
     return DatabaseNow() + timedelta(seconds=ttl)
 
 
-def _free() -> Q:
+def free() -> Q:
+    """Rows whose lease nobody holds, or whose holder fell silent."""
     return Q(lease_token__isnull=True) | Q(lease_until__lt=DatabaseNow())
 
 
@@ -59,7 +60,7 @@ def acquire(model: type[AbstractUpload], pk: Any, *, offset: int, token: str, tt
 
     :raises DatabaseUnavailable: nothing was changed, or the lease runs out after ``ttl`` seconds.
     """
-    where = Q(pk=pk, status=Status.UPLOADING, offset=offset) & _free()
+    where = Q(pk=pk, status=Status.UPLOADING, offset=offset) & free()
     values = {"lease_token": token, "lease_until": until(ttl), "progress_at": DatabaseNow()}
     return _update(model, where, values) == 1
 
@@ -130,7 +131,7 @@ def take_down(
 
     With ``token`` by its holder, else only while nobody holds the lease.
     """
-    holder = Q(lease_token=token) if token else _free()
+    holder = Q(lease_token=token) if token else free()
     where = Q(pk=pk, status=Status.UPLOADING, offset=old) & holder
     return _update(model, where, {"offset": new}) == 1
 
@@ -141,10 +142,26 @@ def terminate(model: type[AbstractUpload], pk: Any) -> bool:
     return _update(model, where, _ended()) == 1
 
 
-def expire(model: type[AbstractUpload], pk: Any, *, now: datetime) -> bool:
-    """End an unfinished upload that is past its time and that nobody is writing to."""
-    where = Q(pk=pk, status=Status.UPLOADING, expires_at__lte=now) & _free()
+def expire(model: type[AbstractUpload], pk: Any, *, now: datetime | None) -> bool:
+    """End an unfinished upload that nobody is writing to, and that is past its time by ``now``;
+    None: whatever its time."""
+    where = Q(pk=pk, status=Status.UPLOADING) & free()
+    if now is not None:
+        where &= Q(expires_at__lte=now)
     return _update(model, where, _ended()) == 1
+
+
+def terminate_finished(
+    model: type[AbstractUpload], pk: Any, *, file: str, forget_file: bool = False
+) -> bool:
+    """End a finished upload while its file is still the one named; ``forget_file``: whatever is
+    there under that name, now or later, is not to be removed with it.
+
+    False: it was handed over, or ended by somebody else.
+    """
+    where = Q(pk=pk, status=Status.COMPLETE, file=file)
+    values = _ended() | ({"file": ""} if forget_file else {})
+    return _update(model, where, values) == 1
 
 
 def _ended() -> dict[str, Any]:

@@ -12,30 +12,28 @@ import errno
 import fcntl
 import logging
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from django.core.files.storage import FileSystemStorage
 
 from tusbridge.errors import BlobTruncated, LeaseLost, StoreError, StoreFull, UploadNotFound
-from tusbridge.stores.base import Blob, Store, Writer
+from tusbridge.files import CLOSED, flock_within, lock_file, sync_path
+from tusbridge.stores.base import Blob, Writer
+from tusbridge.stores.local_errors import store_errors
+from tusbridge.stores.local_strays import LocalStrays
 
 logger = logging.getLogger("tusbridge.store")
 
 # Seconds to wait for a lock that is held for one write at a time by anybody in good health.
 LOCK_PATIENCE_SECONDS = 1.0
-_LOCK_POLL_SECONDS = 0.01
 # Chunks in one pwritev: below the kernel's limit of 1024.
 _VECTOR = 512
 # Bytes per read of a download, and per step of a copy.
 _READ_SIZE = 256 * 1024
 _COPY_SIZE = 64 * 1024 * 1024
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-# What a lock file holds once its upload is completed or deleted: nobody's token.
-_CLOSED = "-" * 32
 
 
 def partials_dir(storage: FileSystemStorage, configured: str | None) -> Path:
@@ -50,22 +48,6 @@ def partials_dir(storage: FileSystemStorage, configured: str | None) -> Path:
     return location.with_name(f"{location.name}.partial")
 
 
-@contextmanager
-def store_errors() -> Iterator[None]:
-    """Operating system errors as the store's own.
-
-    :raises StoreFull: no room, or over the quota.
-    :raises StoreError: anything else.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise StoreFull from error
-        logger.exception("store-error", extra={"errno": error.errno})
-        raise StoreError from error
-
-
 class _Segment:
     """One data file of an upload: bytes from ``start`` of the upload on."""
 
@@ -77,7 +59,7 @@ class _Segment:
         self.lock_path = f"{self.path}.lock"
 
 
-class LocalStore(Store):
+class LocalStore(LocalStrays):
     """A store over a FileSystemStorage. ``durable``: sync before anything is committed."""
 
     def __init__(
@@ -237,7 +219,7 @@ class LocalStore(Store):
                 lock = lock_file(segment.lock_path, self.lock_patience)
             try:
                 if lock is not None:
-                    os.pwrite(lock, _CLOSED.encode(), 0)
+                    os.pwrite(lock, CLOSED.encode(), 0)
                 for path in (segment.path, segment.lock_path):
                     with suppress(FileNotFoundError):
                         os.unlink(path)
@@ -372,33 +354,6 @@ class LocalWriter(Writer):
         self._data = self._lock = None
 
 
-def lock_file(path: str, patience: float) -> int | None:
-    """A descriptor of the lock file, exclusively locked; None when it cannot be had in time."""
-    while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if not flock_within(fd, patience):
-            os.close(fd)
-            return None
-        # a file that was unlinked while we waited locks nobody out
-        if os.fstat(fd).st_nlink:
-            return fd
-        os.close(fd)
-
-
-def flock_within(fd: int, patience: float) -> bool:
-    """Lock exclusively, waiting at most ``patience`` seconds."""
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(_LOCK_POLL_SECONDS)
-        else:
-            return True
-
-
 def make_folders(path: str, mode: int | None, *, durable: bool) -> None:
     """Make a folder and what is missing above it; ``durable``: sync each new entry's parent."""
     if os.path.isdir(path):
@@ -411,15 +366,6 @@ def make_folders(path: str, mode: int | None, *, durable: bool) -> None:
             os.chmod(path, mode)
     if durable:
         sync_path(parent)
-
-
-def sync_path(path: str) -> None:
-    """fsync a file or a folder."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def copy_bytes(source: str, out: int, count: int) -> None:
