@@ -20,6 +20,7 @@ INSTALLED_APPS = [
     "ninja",
     "tusbridge",
     "tusbridge.server",
+    "tests.gallery",
 ]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -138,6 +138,11 @@ class AbstractUpload(models.Model):
         )
 
 
+# migrations of models that refer to uploads look the setting up, default or not
+if not hasattr(settings, "TUSBRIDGE_UPLOAD_MODEL"):
+    settings.TUSBRIDGE_UPLOAD_MODEL = "tusbridge.Upload"
+
+
 class Upload(AbstractUpload):
     """The upload model of sites that bring none of their own."""
 
@@ -150,7 +155,7 @@ def get_upload_model() -> type[AbstractUpload]:
 
     :raises ImproperlyConfigured: the name is no ``app_label.Model`` or no such model exists.
     """
-    name = getattr(settings, "TUSBRIDGE_UPLOAD_MODEL", "tusbridge.Upload")
+    name: str = settings.TUSBRIDGE_UPLOAD_MODEL  # type: ignore[misc]
     try:
         model = apps.get_model(name, require_ready=False)
     except (LookupError, ValueError) as error:

@@ -295,8 +295,8 @@ class Sweeper:
         return list(stores.values())
 
     def _orphans_in(self, store: Store) -> Iterator[Finding]:
-        strays = store.strays(self._grace_seconds)
         try:
+            strays = store.strays(self._grace_seconds)
             while batch := list(islice(strays, self._batch)):
                 # only now, after they were listed, is it asked whose they are
                 owned = self._owned({stray.key for stray in batch if stray.key})

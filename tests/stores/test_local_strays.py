@@ -170,6 +170,23 @@ def test_bytes_that_change_while_the_lock_is_waited_for_stay(
     assert (shard / KEY).read_bytes() == b"hello!"
 
 
+def test_whoever_comes_second_leaves_no_lock_behind(
+    shard: Path, store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(shard / KEY)
+    (found,) = strays(store, HOUR)
+    flock = fcntl.flock
+
+    def overtaken(fd: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        assert store.remove_stray(found)
+        flock(fd, operation)
+
+    monkeypatch.setattr(fcntl, "flock", overtaken)
+    assert not store.remove_stray(found)
+    assert list(shard.iterdir()) == []
+
+
 class TestCopiesBesideFinishedFiles:
     """A copy is begun where a rename is not possible, and a crash may leave it."""
 

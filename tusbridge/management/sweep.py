@@ -15,7 +15,7 @@ from tusbridge.texts import render_inert, render_size
 
 # Seconds between two lines of progress on a terminal.
 _PROGRESS_SECONDS = 0.2
-_THINGS = {Kind.ORPHAN: "pieces", Kind.FOREIGN: "names"}
+_THINGS = {Kind.ORPHAN: "file", Kind.FOREIGN: "name"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,11 +131,10 @@ class _Report:
     def _words_of(self, kind: Kind) -> str:
         verb = "completed" if kind is Kind.UNCOMPLETED else "removed"
         swept, spared, failed = (self._counts[kind, fate] for fate in Fate)
-        things = _THINGS.get(kind, "uploads")
         would = "would be " if self._options.dry_run else ""
-        words = [f"{swept} {things} {would}{verb}"] if kind is not Kind.FOREIGN else []
+        words = [] if kind is Kind.FOREIGN else [f"{_count(swept, kind)} {would}{verb}"]
         if spared or not words:
-            words.append(f"{spared} {things if not words else ''} left alone".replace("  ", " "))
+            words.append(f"{_count(spared, kind)} left alone")
         if failed:
             words.append(f"{failed} failed")
         if self._bytes[kind]:
@@ -161,3 +160,8 @@ class _Report:
         """Take the line of progress away before another one."""
         if self._has_progress and self._told_at:
             self._err.write("\r\x1b[K")
+
+
+def _count(number: int, kind: Kind) -> str:
+    thing = _THINGS.get(kind, "upload")
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

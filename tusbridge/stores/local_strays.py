@@ -72,16 +72,18 @@ class LocalStrays(Store):
         lock = lock_file(data + _LOCK, self.lock_patience)
         if lock is None:
             raise StoreError("somebody holds the lock of these bytes")
+        is_removed = False
         try:
             # again under the lock: nobody can write between this look and the end
-            if not _is_unchanged(stray) or (data != stray.name and os.path.lexists(data)):
-                return False
-            os.pwrite(lock, CLOSED.encode(), 0)
-            is_removed = _unlink(stray.name)
-            _unlink(data + _LOCK)
-            return is_removed
+            if _is_unchanged(stray) and (data == stray.name or not os.path.lexists(data)):
+                os.pwrite(lock, CLOSED.encode(), 0)
+                is_removed = _unlink(stray.name)
+            if not os.path.lexists(data):
+                # also one that came into being only because we asked for it
+                _unlink(data + _LOCK)
         finally:
             os.close(lock)
+        return is_removed
 
 
 def _in_partials(root: str, oldest: float) -> Iterator[Stray]:
