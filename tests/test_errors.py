@@ -27,6 +27,8 @@ EXAMPLES: list[UploadError] = [
     errors.UploadGone(),
     errors.UploadIncomplete(5, 10),
     errors.UploadIncomplete(5, None),
+    errors.AlreadyAttached(),
+    errors.NotAttachable(),
     errors.OffsetMismatch(5, 7),
     errors.LengthConflict(10, 11),
     errors.TooLarge(10),

@@ -1,4 +1,4 @@
-"""Sizes for people, and foreign text that stays what it is. Parsing: tests/server/test_config.py."""
+"""Sizes for people, and foreign text that stays what it is; parsing is in test_config.py."""
 
 import unicodedata
 

@@ -137,6 +137,24 @@ class UploadIncomplete(UploadError):
         self.length = length
 
 
+class AlreadyAttached(UploadError):
+    """The upload's file was handed over to a model instance before."""
+
+    code = "already-attached"
+
+    def __init__(self) -> None:
+        super().__init__("the upload's file belongs to something else already")
+
+
+class NotAttachable(UploadError):
+    """The upload has no file that could be handed over."""
+
+    code = "not-attachable"
+
+    def __init__(self) -> None:
+        super().__init__("a part of a concatenation has no file of its own")
+
+
 class OffsetMismatch(UploadError):
     """The client would append somewhere else than at the end (both in bytes)."""
 

@@ -8,9 +8,12 @@ from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import Storage, storages
-from django.db import models
+from django.db import models, router
+from django.db.models.fields.files import FieldFile
 
+from tusbridge.attaching import HANDED_OVER, hand_over
 from tusbridge.conf import get_options
+from tusbridge.errors import AlreadyAttached, NotAttachable, UploadIncomplete, UploadNotFound
 from tusbridge.protocol.rules import UploadState
 
 if TYPE_CHECKING:
@@ -126,6 +129,45 @@ class AbstractUpload(models.Model):
     def is_complete(self) -> bool:
         """Whether all bytes are there, checked, and where they belong."""
         return self.status == Status.COMPLETE
+
+    @property
+    def stored_name(self) -> str:
+        """The storage's file that goes with this row: the finished one; for a moment after
+        :meth:`attach` the name it had; else empty."""
+        return str(self.file.name or self.store_state.get(HANDED_OVER, ""))
+
+    def attach(self, field_file: FieldFile, *, name: str | None = None, save: bool = True) -> str:
+        """Make the finished file the file of a model instance, as in
+        ``upload.attach(video.file)``; its name in that field's storage.
+
+        Goes through the field's own ``save``, so naming, ``upload_to`` and permissions are
+        Django's; ``name`` is the client's file name unless given. On a local storage the bytes
+        stay where they are, under another name; to any other they are copied in pieces.
+        Afterwards they are the instance's: removing the upload does not touch them. Whatever
+        fails, and wherever a crash comes, the upload keeps its file until the instance has it,
+        and can be attached again.
+
+        With ``save=False`` the instance is to be saved by the caller in the same transaction.
+
+        :raises UploadIncomplete: bytes are missing.
+        :raises AlreadyAttached: it was handed over before.
+        :raises NotAttachable: it is a part of a concatenation.
+        :raises UploadNotFound: the upload, or its file, is not there any more.
+        :raises TransactionManagementError: ``save=False`` outside of ``transaction.atomic``.
+        """
+        using = router.db_for_write(type(self), instance=self)
+        row = type(self)._base_manager.using(using).filter(pk=self.pk).first()
+        if row is None or row.status == Status.TERMINATED:
+            raise UploadNotFound
+        if not row.is_complete:
+            raise UploadIncomplete(row.offset, row.length)
+        if row.concat == Concat.PARTIAL:
+            raise NotAttachable
+        if not row.file.name:
+            raise AlreadyAttached
+        attached = hand_over(row, field_file, name=name, save=save, using=using)
+        self.file, self.store_state, self.status = "", row.store_state, row.status
+        return attached
 
     @property
     def state(self) -> UploadState:

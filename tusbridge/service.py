@@ -301,11 +301,14 @@ class UploadService:
         """A finished upload, to be read.
 
         :raises UploadIncomplete: bytes are missing.
+        :raises UploadNotFound: also when its file was handed over to something else.
         """
         upload = self.find(upload_id, actor, self.policy.check_read)
         upload = self.settle(upload)
         if not upload.is_complete:
             raise UploadIncomplete(upload.offset, upload.length)
+        if not upload.file.name:
+            raise UploadNotFound
         return upload
 
     def open(self, upload: AbstractUpload, start: int, stop: int) -> Iterator[bytes]:
@@ -321,7 +324,7 @@ class UploadService:
             was_first = leases.terminate(self.model, upload.pk)
         except StoreFull:
             # the record cannot be changed for want of the room that these bytes take
-            self.store_of(upload).delete(self._blob(upload), str(upload.file.name or ""))
+            self.store_of(upload).delete(self._blob(upload), upload.stored_name)
             was_first = leases.terminate(self.model, upload.pk)
         if was_first:
             logger.info("upload-terminated", extra={"upload_id": upload.upload_id})
@@ -339,7 +342,7 @@ class UploadService:
         if row is None or row.status != Status.TERMINATED:
             return
         upload = row  # as it was when it ended: with the last segment, and the name
-        self.store_of(upload).delete(self._blob(upload), str(upload.file.name or ""))
+        self.store_of(upload).delete(self._blob(upload), upload.stored_name)
         using = database_of(self.model)
         with database_errors(using):
             self.model._base_manager.using(using).filter(

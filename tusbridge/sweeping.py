@@ -25,10 +25,11 @@ from django.db.models import Q
 from django.db.models.deletion import Collector
 
 from tusbridge import leases
+from tusbridge.attaching import HANDED_OVER
 from tusbridge.errors import DatabaseUnavailable, UploadError, UploadNotFound
 from tusbridge.models import AbstractUpload, Concat, Status, UploadQuerySet
 from tusbridge.rows import database_errors, database_of, get_row
-from tusbridge.stores import Store, Stray, get_store
+from tusbridge.stores import Blob, Store, Stray, get_store
 
 if TYPE_CHECKING:
     from tusbridge.service import UploadService
@@ -164,6 +165,11 @@ class Sweeper:
                 count += finding.kind is Kind.ORPHAN
                 if count == self._limit:
                     return
+        # of what was attached, the name that the upload had for it
+        rows = self._rows().filter(
+            status=Status.COMPLETE, file="", store_state__has_key=HANDED_OVER
+        )
+        yield from self._sweep(Kind.ORPHAN, rows, ("pk",), self._remove_handed_over)
 
     # -- rows
 
@@ -309,6 +315,15 @@ class Sweeper:
             raise
         except UploadError as error:
             yield self._failed(Finding(kind=Kind.ORPHAN, what=store.place), error.code)
+
+    def _remove_handed_over(self, upload: AbstractUpload) -> Finding:
+        name = upload.stored_name
+        if not self._dry_run:
+            self._service.store_of(upload).delete(Blob(key=upload.upload_id), name)
+            state = {key: kept for key, kept in upload.store_state.items() if key != HANDED_OVER}
+            with database_errors(self._rows().db):
+                self._rows().filter(pk=upload.pk, file="").update(store_state=state)
+        return Finding(kind=Kind.ORPHAN, what=name)
 
     def _judge(self, store: Store, stray: Stray, owned: set[str]) -> Finding | None:
         if stray.key is None:

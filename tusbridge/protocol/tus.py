@@ -58,6 +58,8 @@ STATUS: Mapping[type[errors.UploadError], int] = {
     errors.Forbidden: 403,
     errors.UploadNotFound: 404,
     errors.MethodNotAllowed: 405,
+    errors.AlreadyAttached: 409,
+    errors.NotAttachable: 409,
     errors.OffsetMismatch: 409,
     errors.UploadIncomplete: 409,
     errors.UploadGone: 410,
