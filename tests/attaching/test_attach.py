@@ -41,14 +41,6 @@ def upload(service: UploadService) -> AbstractUpload:
     return finish(service)
 
 
-@pytest.fixture(autouse=True)
-def _fresh_storage(media: Path) -> None:
-    """The field keeps its storage for the process; it is to look at the test's folder."""
-    storage = Video._meta.get_field("file").storage  # type: ignore[union-attr]
-    storage.__dict__.pop("location", None)
-    storage.__dict__.pop("base_location", None)
-
-
 def read(video: Video) -> bytes:
     with Video.objects.get(pk=video.pk).file.open("rb") as file:
         content: bytes = file.read()
