@@ -49,6 +49,11 @@ def free() -> Q:
     return Q(lease_token__isnull=True) | Q(lease_until__lt=DatabaseNow())
 
 
+def held() -> Q:
+    """Rows whose lease somebody holds who makes progress."""
+    return Q(lease_token__isnull=False, lease_until__gte=DatabaseNow())
+
+
 def _update(model: type[AbstractUpload], where: Q, values: Mapping[str, Any]) -> int:
     using = database_of(model)
     with database_errors(using):
