@@ -51,7 +51,9 @@ def make_file(folder: Path, length: int) -> Path:
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["serve"], ["upload"], ["token"], ["sweep"]], ids=lambda c: " ".join(c)
+    "command",
+    [[], ["serve"], ["upload"], ["token"], ["sweep"], ["admin"]],
+    ids=lambda c: " ".join(c),
 )
 def test_help_is_there_and_does_not_load_django(command: list[str]) -> None:
     ran = tusbridge(*command, "--help")

@@ -20,13 +20,17 @@ else:
     BaseAdmin = admin.ModelAdmin
 
 
+# What stands where there is nothing to show.
+_NOTHING = "-"
+
+
 class Columns(BaseAdmin):
     """Columns of the list and of an upload's page that are not the row's own."""
 
-    @admin.display(description="file name", empty_value="-")
-    def file_name(self, upload: AbstractUpload) -> str | None:
+    @admin.display(description="file name")
+    def file_name(self, upload: AbstractUpload) -> str:
         """As the client named it, in one line that reads as it is."""
-        return render_inert(upload.filename) or None
+        return render_inert(upload.filename) or _NOTHING
 
     @admin.display(description="progress")
     def progress(self, upload: AbstractUpload) -> str:
@@ -52,24 +56,24 @@ class Columns(BaseAdmin):
     def expires(self, upload: AbstractUpload) -> Any:
         return upload.expires_at
 
-    @admin.display(description="download", empty_value="-")
-    def download(self, upload: AbstractUpload) -> SafeString | None:
+    @admin.display(description="download")
+    def download(self, upload: AbstractUpload) -> str:
         """A link, where there is a file."""
         if not upload.is_complete or not upload.file.name:
-            return None
+            return _NOTHING
         url = reverse(self.url_name("download"), args=[quote(upload.pk)])
         label = f"Download {upload.upload_id}"
         return format_html('<a href="{}" aria-label="{}">Download</a>', url, label)
 
-    @admin.display(description="stored as", empty_value="-")
-    def stored_as(self, upload: AbstractUpload) -> str | None:
-        return render_inert(str(upload.file.name or "")) or None
+    @admin.display(description="stored as")
+    def stored_as(self, upload: AbstractUpload) -> str:
+        return render_inert(str(upload.file.name or "")) or _NOTHING
 
-    @admin.display(description="metadata", empty_value="-")
-    def client_metadata(self, upload: AbstractUpload) -> str | None:
+    @admin.display(description="metadata")
+    def client_metadata(self, upload: AbstractUpload) -> str:
         """Upload-Metadata, a key a line."""
         if not upload.metadata:
-            return None
+            return _NOTHING
         try:
             pairs = parse_metadata(upload.metadata).items()
         except InvalidField:

@@ -3,6 +3,7 @@ change. Whatever an action does, the service does. No page has a script or a sty
 
 import time
 from collections.abc import Callable, Iterable
+from textwrap import wrap
 from typing import Any
 
 from django.contrib import admin, messages
@@ -37,11 +38,11 @@ class UploadAdmin(Downloads):
         "upload_id",
         "file_name",
         "user",
-        "progress",
         "status",
-        "protocol",
+        "progress",
         "created",
         "expires",
+        "protocol",
         "download",
     )
     list_display_links = ("upload_id",)
@@ -56,8 +57,6 @@ class UploadAdmin(Downloads):
     readonly_fields = (
         "file_name",
         "progress",
-        "created",
-        "expires",
         "download",
         "stored_as",
         "client_metadata",
@@ -90,12 +89,12 @@ class UploadAdmin(Downloads):
         """The known columns in groups, and those of a model of one's own behind them."""
         groups: list[tuple[str | None, tuple[str, ...]]] = [
             (None, ("upload_id", "file_name", "user", "progress", "status", "download")),
-            ("Times", ("created", "completed_on", "expires", "progress_at")),
+            ("Times", ("created_on", "completed_on", "expires_at", "progress_at")),
             ("From the client", ("protocol", "content_type", "client_metadata")),
             ("Storage", ("storage_alias", "stored_as", "store_state", "writer")),
         ]
         known = {name for _, names in groups for name in names} | _NOT_SHOWN
-        known |= {"created_on", "expires_at", self.model._meta.pk.name}
+        known.add(self.model._meta.pk.name)
         further = tuple(
             field.name for field in self.model._meta.concrete_fields if field.name not in known
         )
@@ -244,7 +243,7 @@ class UploadAdmin(Downloads):
             **self.admin_site.each_context(request),
             "title": "Verified uploads",
             "opts": self.opts,
-            "rows": [(one, _words_of(one)) for one in found],
+            "rows": [(one, _words_of(one), wrap(one.sha256, 16)) for one in found],
             "problems": sum(1 for one in found if one.problem),
             "seconds": f"{VERIFY_SECONDS:g}",
             "has_more": len(ids) > VERIFY_AT_MOST,

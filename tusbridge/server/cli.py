@@ -21,6 +21,7 @@ def cli() -> None:
     tusbridge serve                          take uploads on http://127.0.0.1:8000/files/
     tusbridge upload FILE URL                send a file there, and go on after a break
     tusbridge token NAME                     let somebody in
+    tusbridge admin NAME                     let somebody into /admin/
     tusbridge sweep                          clear up, and see what can be cleared up
     """
 
@@ -144,6 +145,24 @@ def token(name: str, revoke: bool, **options: Any) -> None:
     from tusbridge.server.run import change_tokens  # noqa: PLC0415
 
     change_tokens(name, revoke=revoke)
+
+
+@cli.command(short_help="Make an administrator.")
+@click.argument("name")
+@_place_options
+@click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input, a line."
+)
+def admin(name: str, password_stdin: bool, **options: Any) -> None:
+    """Make NAME an administrator, who may log in at /admin/ and do everything there.
+
+    Asks for a password twice. A user of that name who is there already becomes one, with the new
+    password; sessions of theirs end.
+    """
+    _export(options)
+    from tusbridge.server.run import make_admin  # noqa: PLC0415
+
+    make_admin(name, password_stdin=password_stdin)
 
 
 @cli.command(short_help="Clear up what is left over.")

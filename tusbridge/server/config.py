@@ -10,6 +10,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from tusbridge.conf import DAY_SECONDS, DEFAULT_MAX_LENGTH
 from tusbridge.texts import parse_duration, parse_size
 
+# Where the admin is.
+ADMIN_PATH = "/admin/"
+
 
 def _parse_list(value: Any) -> Any:
     if isinstance(value, str):
@@ -67,6 +70,15 @@ class ServerConfig(BaseSettings):
         if self.allowed_host:
             return list(self.allowed_host)
         return ["localhost", "127.0.0.1", "[::1]", self.host] if self.is_loopback else ["*"]
+
+    @property
+    def tls_origins(self) -> list[str]:
+        """Origins of this server behind a proxy that ends TLS, as far as it was told its names."""
+        names = [name for name in self.allowed_host if name != "*"]
+        return [
+            f"https://{'*' if name.startswith('.') else ''}{name}"
+            for name in [*names, *(name[1:] for name in names if name.startswith("."))]
+        ]
 
     @property
     def cors_origins(self) -> tuple[str, ...]:

@@ -227,12 +227,15 @@ def raise_descriptor_limit() -> None:
 
 def announce(config: "ServerConfig") -> None:
     """Tell where the server is, and a line to try."""
+    from tusbridge.server.config import ADMIN_PATH  # noqa: PLC0415
+
     url = f"{config.base_url}/files/"
     is_open = config.allow_anonymous or config.is_loopback
     lines = [
         f"tusbridge {__version__} takes uploads at {url}",
         f"  page           {config.base_url}/",
         f"  documentation  {config.base_url}/docs",
+        f"  admin          {config.base_url}{ADMIN_PATH}, after: tusbridge admin NAME",
         f"  files          {config.files_path}",
         f"  try            tusbridge upload FILE {url}",
     ]
@@ -290,3 +293,41 @@ def parse_age(text: str | None) -> float | None:
     if seconds is None:
         raise click.ClickException("--finished-before: never is no age; leave the option out")
     return seconds
+
+
+def make_admin(name: str, *, password_stdin: bool) -> None:
+    """Make a user an administrator with a new password.
+
+    :raises click.ClickException: the name or the password will not do, or nobody can be asked.
+    """
+    if not password_stdin and not sys.stdin.isatty():
+        raise click.ClickException(
+            "there is no terminal to ask for a password; send it in by --password-stdin"
+        )
+    set_up()
+    from django.contrib.auth import get_user_model  # noqa: PLC0415 after set_up
+    from django.contrib.auth.password_validation import validate_password  # noqa: PLC0415
+    from django.core.exceptions import ValidationError as Invalid  # noqa: PLC0415
+
+    users: Any = get_user_model()
+    user = users.objects.filter(username=name).first() or users(username=name)
+    is_new = user.pk is None
+    try:
+        user.clean_fields(exclude=["password"])
+        password = read_password(from_stdin=password_stdin)
+        validate_password(password, user)
+    except Invalid as error:
+        raise click.ClickException(" ".join(error.messages)) from error
+    user.is_staff = user.is_superuser = user.is_active = True
+    user.set_password(password)
+    user.save()
+    done = "is an administrator now" if is_new else "is an administrator, with the new password"
+    click.echo(f"{name} {done}")
+
+
+def read_password(*, from_stdin: bool) -> str:
+    """A line of standard input, or asked for twice on the terminal."""
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    return password
