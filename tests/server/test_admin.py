@@ -287,7 +287,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 client = Client()
-create = client.generic("POST", "/files/", headers={"tus-resumable": "1.0.0", "upload-length": "10"})
+fields = {"tus-resumable": "1.0.0", "upload-length": "10"}
+create = client.generic("POST", "/files/", headers=fields)
 url = create["Location"]
 client.head(url, headers={"tus-resumable": "1.0.0"})
 with CaptureQueriesContext(connection) as captured:
