@@ -5,14 +5,19 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from django.core.management import load_command_class
+from django.core.management.base import BaseCommand
 
 from tusbridge import signals
 from tusbridge.checks import all_findings
 from tusbridge.conf import Options
 from tusbridge.errors import UploadError
 from tusbridge.protocol.tus import STATUS
+from tusbridge.server.cli import cli
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
+CODE = DOCS.parent / "tusbridge"
+_EVENT = re.compile(r'logger\.(?:info|warning|error|exception)\(\s*"([a-z-]+)"')
 
 
 def _rows(name: str) -> list[list[str]]:
@@ -67,3 +72,26 @@ def test_the_pages_are_all_in_the_index() -> None:
 
 def test_the_signals_are_documented_and_no_others() -> None:
     assert {row[0].strip("`") for row in _rows("signals.md")[2:]} == set(signals.__all__)
+
+
+def test_every_option_of_the_sweep_is_documented_and_is_the_same_for_both_commands() -> None:
+    documented = {row[0].strip("`") for row in _rows("operations.md") if row[0].startswith("`--")}
+    command = load_command_class("tusbridge", "tusbridge_sweep")
+    parser, plain = (one.create_parser("manage.py", "x") for one in (command, BaseCommand()))
+    django = set(parser._option_string_actions) - set(plain._option_string_actions)
+    server = {name for option in cli.commands["sweep"].params for name in option.opts} - {"-v"}
+    assert documented == django | {"--verbose"}
+    assert documented == server - {"--data-dir", "--files-dir", "--database-url"}
+
+
+def test_every_event_that_is_logged_is_documented_and_nothing_else() -> None:
+    documented = {
+        event
+        for row in _rows("operations.md")
+        if len(row) == 3 and row[1] in {"info", "warning", "error"}
+        for event in re.findall(r"`([a-z-]+)`", row[0])
+    }
+    sources = [path.read_text(encoding="utf-8") for path in CODE.rglob("*.py")]
+    logged = {event for source in sources for event in _EVENT.findall(source)}
+    assert logged <= documented
+    assert not {event for event in documented if f'"{event}"' not in "".join(sources)}

@@ -137,6 +137,15 @@ class UploadIncomplete(UploadError):
         self.length = length
 
 
+class AlreadyAttached(UploadError):
+    """The upload's file was handed over to a model instance before."""
+
+    code = "already-attached"
+
+    def __init__(self) -> None:
+        super().__init__("the upload's file belongs to something else already")
+
+
 class OffsetMismatch(UploadError):
     """The client would append somewhere else than at the end (both in bytes)."""
 

@@ -44,8 +44,14 @@ def until(ttl: float) -> Any:
     return DatabaseNow() + timedelta(seconds=ttl)
 
 
-def _free() -> Q:
+def free() -> Q:
+    """Rows whose lease nobody holds, or whose holder fell silent."""
     return Q(lease_token__isnull=True) | Q(lease_until__lt=DatabaseNow())
+
+
+def held() -> Q:
+    """Rows whose lease somebody holds who makes progress."""
+    return Q(lease_token__isnull=False, lease_until__gte=DatabaseNow())
 
 
 def _update(model: type[AbstractUpload], where: Q, values: Mapping[str, Any]) -> int:
@@ -68,7 +74,7 @@ def acquire(
 
     :raises DatabaseUnavailable: nothing was changed, or the lease runs out after ``ttl`` seconds.
     """
-    where = Q(pk=pk, status=Status.UPLOADING, offset=offset) & _free()
+    where = Q(pk=pk, status=Status.UPLOADING, offset=offset) & free()
     values = {"lease_token": token, "lease_until": until(ttl), "progress_at": DatabaseNow()}
     if length is not None:
         where &= Q(length__isnull=True)
@@ -148,7 +154,7 @@ def take_down(
 
     With ``token`` by its holder, else only while nobody holds the lease.
     """
-    holder = Q(lease_token=token) if token else _free()
+    holder = Q(lease_token=token) if token else free()
     where = Q(pk=pk, status=Status.UPLOADING, offset=old) & holder
     return _update(model, where, {"offset": new}) == 1
 
@@ -159,12 +165,28 @@ def terminate(model: type[AbstractUpload], pk: Any) -> bool:
     return _update(model, where, _ended()) == 1
 
 
-def expire(model: type[AbstractUpload], pk: Any, *, now: datetime) -> bool:
-    """End an upload that is past its time and that nobody is writing to; never a finished one."""
+def expire(model: type[AbstractUpload], pk: Any, *, now: datetime | None) -> bool:
+    """End an upload that nobody is writing to, and that is past its time by ``now``; None: whatever
+    its time. Never a finished one; a partial upload is none."""
     is_open = Q(status=Status.UPLOADING)
     is_part = Q(status=Status.COMPLETE, concat=Concat.PARTIAL)
-    where = Q(pk=pk, expires_at__lte=now) & (is_open | is_part) & _free()
+    where = Q(pk=pk) & (is_open | is_part) & free()
+    if now is not None:
+        where &= Q(expires_at__lte=now)
     return _update(model, where, _ended()) == 1
+
+
+def terminate_finished(
+    model: type[AbstractUpload], pk: Any, *, file: str, forget_file: bool = False
+) -> bool:
+    """End a finished upload while its file is still the one named; ``forget_file``: whatever is
+    there under that name, now or later, is not to be removed with it.
+
+    False: it was handed over, or ended by somebody else.
+    """
+    where = Q(pk=pk, status=Status.COMPLETE, file=file)
+    values = _ended() | ({"file": ""} if forget_file else {})
+    return _update(model, where, values) == 1
 
 
 def _ended() -> dict[str, Any]:

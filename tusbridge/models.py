@@ -8,9 +8,12 @@ from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import FileSystemStorage, Storage, storages
-from django.db import models
+from django.db import models, router
+from django.db.models.fields.files import FieldFile
 
+from tusbridge.attaching import HANDED_OVER, hand_over
 from tusbridge.conf import get_options
+from tusbridge.errors import AlreadyAttached, PartialUpload, UploadIncomplete, UploadNotFound
 from tusbridge.protocol import rules
 from tusbridge.protocol.rules import UploadState
 
@@ -176,6 +179,45 @@ class AbstractUpload(models.Model):
         return list((self.parts or {}).get("ids", ()))
 
     @property
+    def stored_name(self) -> str:
+        """The storage's file that goes with this row: the finished one; for a moment after
+        :meth:`attach` the name it had; else empty."""
+        return str(self.file.name or self.store_state.get(HANDED_OVER, ""))
+
+    def attach(self, field_file: FieldFile, *, name: str | None = None, save: bool = True) -> str:
+        """Make the finished file the file of a model instance, as in
+        ``upload.attach(video.file)``; its name in that field's storage.
+
+        Goes through the field's own ``save``, so naming, ``upload_to`` and permissions are
+        Django's; ``name`` is the client's file name unless given. On a local storage the bytes
+        stay where they are, under another name; to any other they are copied in pieces.
+        Afterwards they are the instance's: removing the upload does not touch them. Whatever
+        fails, and wherever a crash comes, the upload keeps its file until the instance has it,
+        and can be attached again.
+
+        With ``save=False`` the instance is to be saved by the caller in the same transaction.
+
+        :raises UploadIncomplete: bytes are missing.
+        :raises AlreadyAttached: it was handed over before.
+        :raises PartialUpload: it is a part of a concatenation.
+        :raises UploadNotFound: the upload, or its file, is not there any more.
+        :raises TransactionManagementError: ``save=False`` outside of ``transaction.atomic``.
+        """
+        using = router.db_for_write(type(self), instance=self)
+        row = type(self)._base_manager.using(using).filter(pk=self.pk).first()
+        if row is None or row.status == Status.TERMINATED:
+            raise UploadNotFound
+        if not row.is_complete:
+            raise UploadIncomplete(row.offset, row.length)
+        if row.is_part:
+            raise PartialUpload
+        if not row.file.name:
+            raise AlreadyAttached
+        attached = hand_over(row, field_file, name=name, save=save, using=using)
+        self.file, self.store_state, self.status = "", row.store_state, row.status
+        return attached
+
+    @property
     def state(self) -> UploadState:
         """What the rules look at."""
         return UploadState(
@@ -185,6 +227,11 @@ class AbstractUpload(models.Model):
             expires_at=self.expires_at,
             concat=self.concat,
         )
+
+
+# migrations of models that refer to uploads look the setting up, default or not
+if not hasattr(settings, "TUSBRIDGE_UPLOAD_MODEL"):
+    settings.TUSBRIDGE_UPLOAD_MODEL = "tusbridge.Upload"
 
 
 class Upload(AbstractUpload):
@@ -199,7 +246,7 @@ def get_upload_model() -> type[AbstractUpload]:
 
     :raises ImproperlyConfigured: the name is no ``app_label.Model`` or no such model exists.
     """
-    name = getattr(settings, "TUSBRIDGE_UPLOAD_MODEL", "tusbridge.Upload")
+    name: str = settings.TUSBRIDGE_UPLOAD_MODEL  # type: ignore[misc]
     try:
         model = apps.get_model(name, require_ready=False)
     except (LookupError, ValueError) as error:

@@ -4,7 +4,6 @@ import logging
 import os.path
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -19,7 +18,6 @@ from tusbridge.conf import Options, get_options
 from tusbridge.errors import (
     BlobTruncated,
     BodyIncomplete,
-    DatabaseUnavailable,
     LeaseLost,
     PartialUpload,
     ServerStopping,
@@ -43,6 +41,7 @@ from tusbridge.protocol.rules import AppendPlan, AppendRequest, CreateRequest
 from tusbridge.protocol.tus import UPLOAD_ID
 from tusbridge.rows import database_errors, database_of, get_row, release_connections
 from tusbridge.stores import Blob, Store, get_store
+from tusbridge.sweeping import Sweeper, SweepResult
 
 logger = logging.getLogger("tusbridge")
 
@@ -50,19 +49,8 @@ logger = logging.getLogger("tusbridge")
 BUSY_POLL_SECONDS = 0.15
 # Seconds to wait for a holder that fell silent: its time to live, and the beat before it.
 BUSY_PATIENCE_SECONDS = 3.6
-# Without progress for this long, an upload with all its bytes was left uncompleted by a crash.
-LEFT_AFTER = timedelta(minutes=2)
 # Bytes that are copied while a client waits for its answer; more are copied behind it.
 COPY_WHILE_WAITING = 64 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SweepResult:
-    """What a sweep did: uploads removed, completed late, and left for the next time."""
-
-    removed: int = 0
-    completed: int = 0
-    failed: int = 0
 
 
 class UploadService:
@@ -400,6 +388,7 @@ class UploadService:
         :raises UploadIncomplete: bytes are missing.
         :raises UploadBusy: they are being put together.
         :raises PartialUpload: it is a part of another, and no file.
+        :raises UploadNotFound: also when its file was handed over to something else.
         """
         upload = self.find(upload_id, actor, self.policy.check_read)
         if upload.is_part:
@@ -407,8 +396,10 @@ class UploadService:
         if upload.is_waiting:
             upload = Concatenation(self).go_on(upload)
         upload = self.settle_soon(upload)
-        if upload.is_complete:
+        if upload.is_complete and upload.file.name:
             return upload
+        if upload.is_complete:
+            raise UploadNotFound
         if upload.offset == upload.length and upload.completes_itself:
             raise UploadBusy
         raise UploadIncomplete(upload.offset, upload.length)
@@ -426,70 +417,49 @@ class UploadService:
             was_first = leases.terminate(self.model, upload.pk)
         except StoreFull:
             # the record cannot be changed for want of the room that these bytes take
-            self.store_of(upload).delete(self.blob_of(upload), str(upload.file.name or ""))
+            self.store_of(upload).delete(self.blob_of(upload), upload.stored_name)
             was_first = leases.terminate(self.model, upload.pk)
         if was_first:
             signals.announce(signals.upload_terminated, upload)
         try:
-            self._remove(upload)
+            self.remove_ended(upload)
         except UploadError as error:
             logger.warning(
                 "bytes-not-removed", extra={"upload_id": upload.upload_id, "code": error.code}
             )
 
-    def _remove(self, upload: AbstractUpload) -> None:
-        """The bytes, then the row: a crash in between leaves a row that the sweep finds."""
+    def remove_ended(self, upload: AbstractUpload) -> None:
+        """The bytes of an upload that was ended, then its row: a crash in between leaves a row
+        that the sweep finds. Idempotent."""
         row = get_row(self.model, upload.upload_id)
-        if row is None:
+        if row is None or row.status != Status.TERMINATED:
             return
         upload = row  # as it was when it ended: with the last segment, and the name
-        self.store_of(upload).delete(self.blob_of(upload), str(upload.file.name or ""))
+        self.store_of(upload).delete(self.blob_of(upload), upload.stored_name)
         using = database_of(self.model)
         with database_errors(using):
             self.model._base_manager.using(using).filter(
                 pk=upload.pk, status=Status.TERMINATED
             ).delete()
 
-    def sweep(self, *, limit: int = 200) -> SweepResult:
-        """Remove what has expired or was terminated, complete what a crash left.
+    def expire(self, upload: AbstractUpload, *, now: datetime | None = None) -> bool:
+        """End an unfinished upload that nobody is writing to, and free its bytes.
 
-        Takes at most ``limit`` uploads of each kind. Two at once are harmless. Never a finished
-        upload, never one that is being written.
+        With ``now`` only if it is past its time by then. False: it was left alone.
         """
-        now = self.clock()
-        removed = completed = failed = 0
-        for upload in self._to_sweep(now, limit):
-            try:
-                if upload.status == Status.COMPLETE and upload.announce_at is not None:
-                    self.announce_completed(upload)
-                elif upload.completes_itself and _has_all_bytes(upload):
-                    completed += self.settle(upload).is_complete
-                elif upload.status == Status.TERMINATED or self._expire(upload, now):
-                    self._remove(upload)
-                    removed += 1
-            except DatabaseUnavailable:
-                raise
-            except UploadError as error:
-                failed += 1
-                self._log_unsettled(upload, error)
-        return SweepResult(removed=removed, completed=completed, failed=failed)
-
-    def _expire(self, upload: AbstractUpload, now: datetime) -> bool:
         if not leases.expire(self.model, upload.pk, now=now):
             return False
         signals.announce(signals.upload_expired, upload)
+        self.remove_ended(upload)
         return True
 
-    def _to_sweep(self, now: datetime, limit: int) -> list[AbstractUpload]:
-        using = database_of(self.model)
-        rows = self.model.objects.using(using)
-        with database_errors(using):
-            return [
-                *rows.unfinished_business().order_by("pk")[:limit],
-                *rows.expired(now).order_by("expires_at")[:limit],
-                *rows.left_uncompleted(now - LEFT_AFTER).order_by("pk")[:limit],
-                *rows.unannounced(now - LEFT_AFTER).order_by("announce_at")[:limit],
-            ]
+    def sweep(self, *, limit: int = 200) -> SweepResult:
+        """Remove what has expired or was terminated, complete what a crash left.
+
+        Takes at most ``limit`` uploads of each kind, found by index. Two at once are harmless.
+        Never a finished upload, never one that is being written.
+        """
+        return SweepResult.of(Sweeper(self, limit=limit).routine())
 
     def store_of(self, upload: AbstractUpload) -> Store:
         """Where this upload's bytes are."""

@@ -51,7 +51,9 @@ def make_file(folder: Path, length: int) -> Path:
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["serve"], ["upload"], ["token"]], ids=lambda c: " ".join(c)
+    "command",
+    [[], ["serve"], ["upload"], ["token"], ["sweep"], ["admin"]],
+    ids=lambda c: " ".join(c),
 )
 def test_help_is_there_and_does_not_load_django(command: list[str]) -> None:
     ran = tusbridge(*command, "--help")
@@ -292,6 +294,78 @@ def test_expired_uploads_are_swept_by_the_server_itself(tmp_path: Path) -> None:
         while partial.exists():
             assert time.monotonic() < deadline, server.log
             time.sleep(0.1)
+
+
+class TestSweep:
+    def test_it_clears_up_beside_a_running_server(self, tmp_path: Path) -> None:
+        data = ("--data-dir", str(tmp_path / "data"))
+        with running("serve", tmp_path) as server:
+            file = make_file(tmp_path, 1000)
+            url = tusbridge("upload", "-q", str(file), server.url).stdout.strip()
+            orphan = tmp_path / "data" / "files.partial" / "ab" / f"ab{'0' * 30}"
+            orphan.parent.mkdir()
+            orphan.write_bytes(b"orphan")
+            os.utime(orphan, (1, 1))
+            dry = tusbridge("sweep", "--orphans", "--missing", "--dry-run", *data)
+            assert (dry.returncode, dry.stderr) == (0, "")
+            assert "1 file would be removed, 6 B would be freed" in dry.stdout
+            assert orphan.exists()
+            wet = tusbridge("sweep", "--orphans", "--missing", "-v", *data)
+            assert (wet.returncode, wet.stderr) == (0, "")
+            assert f"orphan {orphan}" in wet.stdout
+            assert not orphan.exists()
+            assert get(url) == (200, file.read_bytes())
+            ran = tusbridge("sweep", "--finished-before", "1ms", "--json", *data)
+            assert json.loads(ran.stdout)["kinds"]["finished"]["bytes"] == 1000
+            assert get(url)[0] == 404
+
+    def test_what_could_not_be_swept_is_the_exit_status(self, tmp_path: Path) -> None:
+        with running("serve", tmp_path) as server:
+            tusbridge("upload", "-q", str(make_file(tmp_path, 10)), server.url)
+        files = tmp_path / "data" / "files"
+        files.rename(tmp_path / "away")
+        files.mkdir()
+        data = ("--data-dir", str(tmp_path / "data"))
+        ran = tusbridge("sweep", "--remove-missing", *data)
+        assert ran.returncode == 1
+        assert ran.stderr.startswith("not swept: missing ")
+        files.rmdir()
+        (tmp_path / "away").rename(files)
+        assert tusbridge("sweep", "--remove-missing", *data).returncode == 0
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            ([], "no server has its files at"),
+            (["--data-dir", "/dev/null/x"], "no server has its files at"),
+            (["--finished-before", "soon"], "--finished-before: 'soon' is no time"),
+            (["--finished-before", "never"], "--finished-before: never is no age"),
+            (["--batch", "0"], "--batch"),
+            (["--limit", "0"], "--limit"),
+        ],
+        ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+    )
+    def test_it_says_what_is_wrong_and_makes_nothing(
+        self, tmp_path: Path, words: list[str], said: str
+    ) -> None:
+        place = tmp_path / "data"
+        ran = tusbridge(
+            "sweep", *(["--data-dir", str(place)] if words[:1] != ["--data-dir"] else []), *words
+        )
+        assert ran.returncode not in {0, -9}
+        assert said in ran.stderr
+        assert "Traceback" not in ran.stderr
+        assert not place.exists()
+
+    def test_over_another_database_than_the_servers_it_does_nothing(self, tmp_path: Path) -> None:
+        """All bytes would be nobody's."""
+        with running("serve", tmp_path) as server:
+            tusbridge("upload", "-q", str(make_file(tmp_path, 10)), server.url)
+        data = ("--data-dir", str(tmp_path / "data"))
+        other = f"sqlite:///{tmp_path}/other.sqlite3"
+        ran = tusbridge("sweep", "--orphans", "--database-url", other, *data)
+        assert ran.returncode == 1
+        assert "the database is not, or not yet, this version's" in ran.stderr
 
 
 def test_the_command_without_its_libraries_says_what_to_install() -> None:

@@ -1,7 +1,8 @@
 """What any store has to do, whoever wrote it.
 
 Derive a test class from :class:`StoreContract` and give it a fixture ``store``, and ``finished``,
-which reads a finished file by its name.
+which reads a finished file by its name; ``foreign`` puts something beside the unfinished bytes
+that no store put there.
 """
 
 from collections.abc import Callable
@@ -9,10 +10,11 @@ from collections.abc import Callable
 import pytest
 
 from tusbridge.errors import LeaseLost, UploadNotFound
-from tusbridge.stores import Blob, Store
+from tusbridge.stores import Blob, Store, Stray
 
 KEY = "0123456789abcdef0123456789abcdef"
 NAME = f"uploads/01/{KEY}"
+OTHER = "fedcba9876543210fedcba9876543210"
 ONE, TWO = "1" * 32, "2" * 32
 
 
@@ -29,6 +31,16 @@ def write(store: Store, blob: Blob, offset: int, *chunks: bytes, token: str = ON
     with store.writer(blob, offset, token, yes) as writer:
         writer.write(chunks)
         return writer.sync()
+
+
+def strays(store: Store, grace_seconds: float = -1) -> list[Stray]:
+    """All that a walk gives; by default also what was touched just now."""
+    return sorted(store.strays(grace_seconds), key=lambda stray: stray.name)
+
+
+def remove(store: Store, found: list[Stray]) -> int:
+    """Remove all of them that are still as they were found; how many."""
+    return sum(store.remove_stray(stray) for stray in found)
 
 
 class StoreContract:
@@ -128,6 +140,65 @@ class StoreContract:
         blob = write(store, store.create(KEY, 5), 0, b"hello")
         assert store.bytes_to_copy(blob, 5) == 0
         store.complete(blob, NAME, 5, ONE, no)
+
+    def test_a_finished_files_length_is_told(self, store: Store) -> None:
+        blob = write(store, store.create(KEY, 5), 0, b"hello")
+        store.complete(blob, NAME, 5, ONE, yes)
+        assert store.length(NAME) == 5
+
+    def test_a_file_that_is_gone_has_no_length(self, store: Store) -> None:
+        # another file shows that the storage itself is there
+        store.complete(store.create(OTHER, 0), f"uploads/fe/{OTHER}", 0, ONE, yes)
+        with pytest.raises(UploadNotFound):
+            store.length(NAME)
+
+    def test_a_walk_meets_unfinished_bytes_and_no_finished_file(self, store: Store) -> None:
+        assert strays(store) == []
+        blob = write(store, store.create(KEY, 5), 0, b"hello")
+        found = strays(store)
+        assert {stray.key for stray in found} == {KEY}
+        assert sum(stray.size for stray in found) == 5
+        store.complete(blob, NAME, 5, ONE, yes)
+        assert strays(store) == []
+
+    def test_a_walk_spares_what_was_touched_within_the_grace(self, store: Store) -> None:
+        write(store, store.create(KEY, 5), 0, b"hello")
+        assert strays(store, 3600) == []
+
+    def test_removing_what_a_walk_met_leaves_nothing(self, store: Store) -> None:
+        write(store, store.create(KEY, 5), 0, b"hello")
+        found = strays(store)
+        assert remove(store, found)
+        assert strays(store) == []
+        assert not remove(store, found)
+
+    def test_a_writer_whose_bytes_were_removed_writes_nothing(self, store: Store) -> None:
+        blob = store.create(KEY, 10)
+        with store.writer(blob, 0, ONE, yes) as writer:
+            writer.write([b"hello"])
+            remove(store, strays(store))
+            with pytest.raises(LeaseLost):
+                writer.write([b"world"])
+        assert strays(store) == []
+
+    def test_a_piece_that_was_touched_since_is_not_removed(
+        self, store: Store, finished: Callable[[str], bytes]
+    ) -> None:
+        blob = write(store, store.create(KEY, 10), 0, b"hello")
+        found = strays(store)
+        blob = write(store, blob, 5, b"world")
+        assert not remove(store, found)
+        store.complete(blob, NAME, 10, ONE, yes)
+        assert finished(NAME) == b"helloworld"
+
+    def test_what_is_foreign_has_no_key(self, store: Store, foreign: Callable[[], None]) -> None:
+        foreign()
+        write(store, store.create(KEY, 5), 0, b"hello")
+        assert {stray.key for stray in strays(store)} == {KEY, None}
+
+    def test_the_place_is_the_stores_own_and_stays(self, store: Store) -> None:
+        assert store.place
+        assert store.place == store.place
 
 
 PARTS = ("a" * 32, "b" * 32, "c" * 32)

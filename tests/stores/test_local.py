@@ -44,6 +44,16 @@ def finished(tmp_path: Path) -> Callable[[str], bytes]:
     return lambda name: (tmp_path / "files" / name).read_bytes()
 
 
+@pytest.fixture
+def foreign(tmp_path: Path) -> Callable[[], None]:
+    def put() -> None:
+        folder = tmp_path / "files.partial"
+        folder.mkdir(exist_ok=True)
+        (folder / "README").write_text("not ours")
+
+    return put
+
+
 def partial(place: Path) -> list[str]:
     """The files of unfinished uploads, by name."""
     return sorted(p.name for p in (place / "files.partial").rglob("*") if p.is_file())

@@ -83,6 +83,7 @@ STATUS: Mapping[type[errors.UploadError], int] = {
     errors.PartialUpload: 403,
     errors.UploadNotFound: 404,
     errors.MethodNotAllowed: 405,
+    errors.AlreadyAttached: 409,
     errors.OffsetMismatch: 409,
     errors.UploadIncomplete: 409,
     errors.UploadGone: 410,

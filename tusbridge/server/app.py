@@ -1,6 +1,7 @@
 """The ASGI application that ``tusbridge serve`` runs in each worker."""
 
 import os
+import warnings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tusbridge.server.settings")
 
@@ -11,6 +12,11 @@ from tusbridge.server.settings import CONFIG
 
 # Seconds between two sweeps of one worker.
 SWEEP_SECONDS = 60.0
+
+
+# whitenoise gives the files of pages in pieces that Django's asynchronous handler takes at once;
+# they are small. Downloads of uploads come another way.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
 
 
 def _make_application() -> TusbridgeASGI:

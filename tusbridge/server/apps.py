@@ -1,6 +1,7 @@
 """The server's own Django app: access tokens."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_delete
 
 
 class ServerConfig(AppConfig):
@@ -9,3 +10,13 @@ class ServerConfig(AppConfig):
     name = "tusbridge.server"
     label = "tusbridge_server"
     default_auto_field = "django.db.models.BigAutoField"
+    verbose_name = "Access"
+
+    def ready(self) -> None:
+        from tusbridge.models import get_upload_model  # noqa: PLC0415 models come after apps
+        from tusbridge.receivers import remove_finished  # noqa: PLC0415
+
+        # no code of a site's own uses the files here: with a user go the user's
+        post_delete.connect(
+            remove_finished, sender=get_upload_model(), dispatch_uid="tusbridge.finished"
+        )

@@ -21,6 +21,8 @@ def cli() -> None:
     tusbridge serve                          take uploads on http://127.0.0.1:8000/files/
     tusbridge upload FILE URL                send a file there, and go on after a break
     tusbridge token NAME                     let somebody in
+    tusbridge admin NAME                     let somebody into /admin/
+    tusbridge sweep                          clear up, and see what can be cleared up
     """
 
 
@@ -32,6 +34,14 @@ def _option(*names: str, **kwargs: Any) -> Callable[[Any], Any]:
     """An option that is also read from ``TUSBRIDGE_*``."""
     key = names[0].removeprefix("--").replace("-", "_")
     return click.option(*names, envvar=_env(key), show_envvar=True, **kwargs)
+
+
+def _files_option(command: Any) -> Any:
+    return _option(
+        "--files-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Folder of finished files; unfinished ones lie beside it.  [default: DATA_DIR/files]",
+    )(command)
 
 
 def _place_options(command: Any) -> Any:
@@ -54,11 +64,7 @@ def _place_options(command: Any) -> Any:
 @_option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @_option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port.")
 @_place_options
-@_option(
-    "--files-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of finished files; unfinished ones lie beside it.  [default: DATA_DIR/files]",
-)
+@_files_option
 @_option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes.")
 @_option(
     "--threads",
@@ -153,6 +159,59 @@ def token(name: str, revoke: bool, **options: Any) -> None:
     from tusbridge.server.run import change_tokens  # noqa: PLC0415
 
     change_tokens(name, revoke=revoke)
+
+
+@cli.command(short_help="Make an administrator.")
+@click.argument("name")
+@_place_options
+@click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input, a line."
+)
+def admin(name: str, password_stdin: bool, **options: Any) -> None:
+    """Make NAME an administrator, who may log in at /admin/ and do everything there.
+
+    Asks for a password twice. A user of that name who is there already becomes one, with the new
+    password; sessions of theirs end.
+    """
+    _export(options)
+    from tusbridge.server.run import make_admin  # noqa: PLC0415
+
+    make_admin(name, password_stdin=password_stdin)
+
+
+@cli.command(short_help="Clear up what is left over.")
+@_place_options
+@_files_option
+@click.option("--dry-run", is_flag=True, help="Change nothing, tell only.")
+@click.option("--orphans", is_flag=True, help="Also remove unfinished bytes of no upload.")
+@click.option("--missing", is_flag=True, help="Also tell finished uploads whose file is gone.")
+@click.option("--remove-missing", is_flag=True, help="And remove their rows.")
+@click.option(
+    "--finished-before",
+    metavar="TIME",
+    help="Also remove uploads that were finished longer ago, with their files: 30d, 12h.",
+)
+@click.option(
+    "--batch",
+    type=click.IntRange(1, 400),
+    default=400,
+    show_default=True,
+    metavar="N",
+    help="Rows in one query.",
+)
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most so many of each kind.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON object a line.")
+@click.option("--verbose", "-v", is_flag=True, help="A line for everything that is found.")
+def sweep(data_dir: Path, files_dir: Path | None, database_url: str | None, **options: Any) -> None:
+    """Remove uploads that have expired or were terminated, and complete what a crash left.
+
+    `tusbridge serve` does that by itself every minute; the options find more, and may run beside
+    it. Exit status 1 when something could not be swept.
+    """
+    _export({"data_dir": data_dir, "files_dir": files_dir, "database_url": database_url})
+    from tusbridge.server.run import sweep as run  # noqa: PLC0415
+
+    run(**options)
 
 
 @cli.command(short_help="Upload a file to a tus server.")

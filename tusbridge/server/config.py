@@ -1,7 +1,6 @@
 """What the server is told, from flags or ``TUSBRIDGE_*`` in the environment."""
 
 import ipaddress
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,45 +9,10 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tusbridge.conf import DAY_SECONDS, DEFAULT_MAX_LENGTH
 from tusbridge.protocol.fields import MAX_INTEGER
+from tusbridge.texts import parse_duration, parse_size
 
-_SIZE = re.compile(r"([0-9]{1,19})\s*(?:([KMGTP])(i?)B?|B)?", re.ASCII | re.IGNORECASE)
-_DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*(ms|s|m|h|d)?", re.ASCII | re.IGNORECASE)
-_UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": DAY_SECONDS}
-
-_LONGEST_SECONDS = 100 * 365 * DAY_SECONDS
-
-
-def parse_size(text: Any) -> int:
-    """Bytes from ``1048576``, ``5GiB``, ``5GB`` or ``5G`` (as GiB).
-
-    :raises ValueError: with a line that says what is taken.
-    """
-    match = _SIZE.fullmatch(str(text).strip())
-    if not match:
-        raise ValueError(f"{text!r} is no size; write bytes, or a number with KiB, MiB, GiB or TiB")
-    number, unit, binary = match.groups()
-    is_decimal = not binary and str(text).strip().upper().endswith("B")
-    power = "KMGTP".index(unit.upper()) + 1 if unit else 0
-    size = int(number) * int((1000 if is_decimal else 1024) ** power)
-    if size > MAX_INTEGER:
-        raise ValueError(f"{text!r} is more than any file has")
-    return size
-
-
-def parse_duration(text: Any) -> float | None:
-    """Seconds from ``90``, ``15m``, ``24h`` or ``7d``; None from ``never``.
-
-    :raises ValueError: with a line that says what is taken.
-    """
-    if text is None or str(text).strip().lower() == "never":
-        return None
-    match = _DURATION.fullmatch(str(text).strip())
-    if not match or float(match[1]) == 0:
-        raise ValueError(f"{text!r} is no time; write seconds, or 90s, 15m, 24h, 7d, never")
-    seconds = float(match[1]) * _UNIT_SECONDS[(match[2] or "s").lower()]
-    if seconds > _LONGEST_SECONDS:
-        raise ValueError(f"{text!r} is more than a century; write never")
-    return seconds
+# Where the admin is.
+ADMIN_PATH = "/admin/"
 
 
 def _parse_limit(value: Any) -> int | None:
@@ -116,6 +80,15 @@ class ServerConfig(BaseSettings):
         if self.allowed_host:
             return list(self.allowed_host)
         return ["localhost", "127.0.0.1", "[::1]", self.host] if self.is_loopback else ["*"]
+
+    @property
+    def tls_origins(self) -> list[str]:
+        """Origins of this server behind a proxy that ends TLS, as far as it was told its names."""
+        names = [name for name in self.allowed_host if name != "*"]
+        return [
+            f"https://{'*' if name.startswith('.') else ''}{name}"
+            for name in [*names, *(name[1:] for name in names if name.startswith("."))]
+        ]
 
     @property
     def cors_origins(self) -> tuple[str, ...]:

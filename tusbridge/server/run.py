@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import logging
 import os
 import resource
 import secrets
@@ -66,24 +67,72 @@ def set_up() -> "ServerConfig":
 
     :raises click.ClickException: a setting is wrong, a folder cannot be made, the database is away.
     """
-    try:
-        from tusbridge.server.config import ServerConfig  # noqa: PLC0415
+    config = load_config()
+    make_folders(config)
+    start_django()
+    from django.core.management import call_command  # noqa: PLC0415
+    from django.db import DatabaseError  # noqa: PLC0415
 
-        config = ServerConfig()
+    try:
+        call_command("migrate", verbosity=0, interactive=False)
+    except DatabaseError as error:
+        raise database_refused(error) from error
+    return config
+
+
+def set_up_existing() -> "ServerConfig":
+    """The same over the data of a server that was started before, and without changing them.
+
+    :raises click.ClickException: also where there is no such server: over another database than
+        its own, all its bytes would be nobody's.
+    """
+    config = load_config()
+    is_elsewhere = not config.database_url and not (config.data_dir / "db.sqlite3").exists()
+    if is_elsewhere or not config.files_path.is_dir():
+        raise click.ClickException(
+            f"no server has its files at {config.files_path}, or its database at "
+            f"{config.data_dir.resolve()}; name them by --data-dir, --files-dir and --database-url"
+        )
+    start_django()
+    from django.db import DatabaseError, connection  # noqa: PLC0415
+    from django.db.migrations.executor import MigrationExecutor  # noqa: PLC0415
+
+    try:
+        executor = MigrationExecutor(connection)
+        is_pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError as error:
+        raise database_refused(error) from error
+    if is_pending:
+        raise click.ClickException(
+            "the database is not, or not yet, this version's; `tusbridge serve` migrates it"
+        )
+    return config
+
+
+def load_config() -> "ServerConfig":
+    """The settings from the environment.
+
+    :raises click.ClickException: one is wrong; it is named as its flag.
+    """
+    from tusbridge.server.config import ServerConfig  # noqa: PLC0415
+
+    try:
+        return ServerConfig()
     except ValidationError as error:
         first = error.errors()[0]
         flag = "--" + str(first["loc"][0]).replace("_", "-")
         raise click.ClickException(
             f"{flag}: {first['msg'].removeprefix('Value error, ')}"
         ) from error
-    make_folders(config)
+
+
+def start_django() -> None:
+    """:raises click.ClickException: the database's library is missing, or a setting is wrong."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "tusbridge.server.settings"
     try:
         import django  # noqa: PLC0415
 
         django.setup()
-        from django.core.management import call_command  # noqa: PLC0415
-        from django.db import DatabaseError  # noqa: PLC0415
     except ImportError as error:
         raise click.ClickException(f"the database's library is missing: {error}") from error
     except Exception as error:
@@ -93,14 +142,14 @@ def set_up() -> "ServerConfig":
                 'pip install "tusbridge[postgres]", or "tusbridge[mysql]"'
             ) from error
         raise click.ClickException(f"the settings do not work: {error}") from error
-    try:
-        call_command("migrate", verbosity=0, interactive=False)
-    except DatabaseError as error:
-        raise click.ClickException(
-            f"the database cannot be used: {str(error).strip()}\n"
-            "Check --database-url, and that the server there runs and lets you in."
-        ) from error
-    return config
+
+
+def database_refused(error: Exception) -> click.ClickException:
+    """What to say when the database does not do what it is asked to."""
+    return click.ClickException(
+        f"the database cannot be used: {str(error).strip()}\n"
+        "Check --database-url, and that the server there runs and lets you in."
+    )
 
 
 def make_folders(config: "ServerConfig") -> None:
@@ -178,12 +227,15 @@ def raise_descriptor_limit() -> None:
 
 def announce(config: "ServerConfig") -> None:
     """Tell where the server is, and a line to try."""
+    from tusbridge.server.config import ADMIN_PATH  # noqa: PLC0415
+
     url = f"{config.base_url}/files/"
     is_open = config.allow_anonymous or config.is_loopback
     lines = [
         f"tusbridge {__version__} takes uploads at {url}",
         f"  page           {config.base_url}/",
         f"  documentation  {config.base_url}/docs",
+        f"  admin          {config.base_url}{ADMIN_PATH}, after: tusbridge admin NAME",
         f"  files          {config.files_path}",
         f"  try            tusbridge upload FILE {url}",
     ]
@@ -207,3 +259,75 @@ def change_tokens(name: str, *, revoke: bool) -> None:
     if not count:
         raise click.ClickException(f"{name} has no tokens")
     click.echo(f"revoked {count} of {name}'s tokens")
+
+
+def sweep(**options: Any) -> None:
+    """Run one sweep; exits with 1 when something could not be swept.
+
+    :raises click.ClickException: there is nothing to sweep over.
+    """
+    age = parse_age(options.pop("finished_before"))
+    set_up_existing()
+    from tusbridge.management.sweep import SweepOptions, run_sweep  # noqa: PLC0415
+
+    # what went wrong is told by the report; what was done, with --verbose
+    logging.getLogger("tusbridge").setLevel(logging.ERROR)
+    status = run_sweep(SweepOptions(finished_before=age, **options), sys.stdout, sys.stderr)
+    if status:
+        sys.exit(status)
+
+
+def parse_age(text: str | None) -> float | None:
+    """Seconds.
+
+    :raises click.ClickException: it is no time.
+    """
+    if text is None:
+        return None
+    from tusbridge.texts import parse_duration  # noqa: PLC0415
+
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise click.ClickException(f"--finished-before: {error}") from error
+    if seconds is None:
+        raise click.ClickException("--finished-before: never is no age; leave the option out")
+    return seconds
+
+
+def make_admin(name: str, *, password_stdin: bool) -> None:
+    """Make a user an administrator with a new password.
+
+    :raises click.ClickException: the name or the password will not do, or nobody can be asked.
+    """
+    if not password_stdin and not sys.stdin.isatty():
+        raise click.ClickException(
+            "there is no terminal to ask for a password; send it in by --password-stdin"
+        )
+    set_up()
+    from django.contrib.auth import get_user_model  # noqa: PLC0415 after set_up
+    from django.contrib.auth.password_validation import validate_password  # noqa: PLC0415
+    from django.core.exceptions import ValidationError as Invalid  # noqa: PLC0415
+
+    users: Any = get_user_model()
+    user = users.objects.filter(username=name).first() or users(username=name)
+    is_new = user.pk is None
+    try:
+        user.clean_fields(exclude=["password"])
+        password = read_password(from_stdin=password_stdin)
+        validate_password(password, user)
+    except Invalid as error:
+        raise click.ClickException(" ".join(error.messages)) from error
+    user.is_staff = user.is_superuser = user.is_active = True
+    user.set_password(password)
+    user.save()
+    done = "is an administrator now" if is_new else "is an administrator, with the new password"
+    click.echo(f"{name} {done}")
+
+
+def read_password(*, from_stdin: bool) -> str:
+    """A line of standard input, or asked for twice on the terminal."""
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    return password

@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 
 import click
 
-from tusbridge.server.config import parse_size
+from tusbridge.texts import parse_size
 
 # Seconds to wait for the server to take or to say something.
 _TIMEOUT_SECONDS = 60

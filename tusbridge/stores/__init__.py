@@ -9,10 +9,10 @@ from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.core.signals import setting_changed
 
 from tusbridge.conf import Options
-from tusbridge.stores.base import Blob, Store, Writer
+from tusbridge.stores.base import Blob, Store, Stray, Writer
 from tusbridge.stores.local import LocalStore, partials_dir
 
-__all__ = ["Blob", "Store", "Writer", "get_store", "register"]
+__all__ = ["Blob", "Store", "Stray", "Writer", "get_store", "register"]
 
 Factory = Callable[[Any, Options], Store]
 

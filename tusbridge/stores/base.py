@@ -22,6 +22,21 @@ class Blob:
     state: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stray:
+    """One piece of bytes that a store came upon while walking its folders.
+
+    ``key`` is that of the upload whose it is by its name, None where the store would never give
+    such a name; ``name`` is what the store finds it by; ``size`` in bytes is what removing it
+    frees; ``stamp`` is the store's own, and tells whether the piece was touched since.
+    """
+
+    key: str | None
+    name: str
+    size: int = 0
+    stamp: Any = None
+
+
 class Writer(ABC):
     """Writes one append. Not for two threads at once, but each call may come from another."""
 
@@ -128,3 +143,37 @@ class Store(ABC):
     @abstractmethod
     def delete(self, blob: Blob, name: str) -> None:
         """Remove all that is there of an upload, finished or not. Idempotent."""
+
+    @abstractmethod
+    def length(self, name: str) -> int:
+        """Bytes of a finished file.
+
+        :raises UploadNotFound: the file is not in the storage any more.
+        :raises StoreError: it cannot be told, for the storage as a whole is not there.
+        """
+
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """Names where unfinished bytes lie. Of two stores with one place, one is walked."""
+
+    @abstractmethod
+    def strays(self, grace_seconds: float) -> Iterator[Stray]:
+        """Walk what lies where unfinished bytes do, and the copies that a crash may have left
+        beside finished files; never a finished file.
+
+        Gives every piece that nobody touched for the grace, also those of running uploads: that
+        a piece is astray is to be found out after it was given. What the store did not put there
+        comes with the key None, whatever its age. Holds a few names at a time, however many
+        there are; what goes while it walks is passed over.
+        """
+
+    @abstractmethod
+    def remove_stray(self, stray: Stray) -> bool:
+        """Remove one piece; no writer that still has it open may write to it afterwards.
+
+        The caller has looked, after the piece was given, that no upload owns it. False: it is
+        gone already, or was touched since.
+
+        :raises StoreError: it cannot be removed now, for instance because somebody holds it.
+        """

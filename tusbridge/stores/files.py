@@ -1,45 +1,16 @@
-"""What the local store does to files: locks, syncs, folders, copies inside the kernel, reads."""
+"""What the local store does to files: folders, copies inside the kernel, reads."""
 
 import errno
-import fcntl
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from tusbridge.errors import LeaseLost, StoreError
+from tusbridge.files import sync_path
 
-_LOCK_POLL_SECONDS = 0.01
 # Bytes per read of a download, and per step of a copy.
 _READ_SIZE = 256 * 1024
 _COPY_SIZE = 64 * 1024 * 1024
-
-
-def lock_file(path: str, patience: float) -> int | None:
-    """A descriptor of the lock file, exclusively locked; None when it cannot be had in time."""
-    while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if not flock_within(fd, patience):
-            os.close(fd)
-            return None
-        # a file that was unlinked while we waited locks nobody out
-        if os.fstat(fd).st_nlink:
-            return fd
-        os.close(fd)
-
-
-def flock_within(fd: int, patience: float) -> bool:
-    """Lock exclusively, waiting at most ``patience`` seconds."""
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(_LOCK_POLL_SECONDS)
-        else:
-            return True
 
 
 def make_folders(path: str, mode: int | None, *, durable: bool) -> None:
@@ -54,15 +25,6 @@ def make_folders(path: str, mode: int | None, *, durable: bool) -> None:
             os.chmod(path, mode)
     if durable:
         sync_path(parent)
-
-
-def sync_path(path: str) -> None:
-    """fsync a file or a folder."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def copy_bytes(source: str, out: int, count: int, still_mine: Callable[[], bool]) -> None:

@@ -18,22 +18,18 @@ import fcntl
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from django.core.files.storage import FileSystemStorage
 
 from tusbridge.errors import BlobTruncated, LeaseLost, StoreError, StoreFull, UploadNotFound
-from tusbridge.stores.base import Blob, Store, Writer
-from tusbridge.stores.files import (
-    FilePieces,
-    copy_bytes,
-    flock_within,
-    lock_file,
-    make_folders,
-    sync_path,
-)
+from tusbridge.files import CLOSED, flock_within, lock_file, sync_path
+from tusbridge.stores.base import Blob, Writer
+from tusbridge.stores.files import FilePieces, copy_bytes, make_folders
+from tusbridge.stores.local_errors import store_errors
+from tusbridge.stores.local_strays import LocalStrays
 
 logger = logging.getLogger("tusbridge.store")
 
@@ -41,9 +37,6 @@ logger = logging.getLogger("tusbridge.store")
 LOCK_PATIENCE_SECONDS = 1.0
 # Chunks in one pwritev: below the kernel's limit of 1024.
 _VECTOR = 512
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-# What a lock file holds once its upload is completed or deleted: nobody's token.
-_CLOSED = "-" * 32
 
 
 def partials_dir(storage: FileSystemStorage, configured: str | None) -> Path:
@@ -56,22 +49,6 @@ def partials_dir(storage: FileSystemStorage, configured: str | None) -> Path:
         return Path(configured)
     location = Path(storage.location)
     return location.with_name(f"{location.name}.partial")
-
-
-@contextmanager
-def store_errors() -> Iterator[None]:
-    """Operating system errors as the store's own.
-
-    :raises StoreFull: no room, or over the quota.
-    :raises StoreError: anything else.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise StoreFull from error
-        logger.exception("store-error", extra={"errno": error.errno})
-        raise StoreError from error
 
 
 class _Segment:
@@ -88,7 +65,7 @@ class _Segment:
         self.claim_path = f"{self.path}.claim"
 
 
-class LocalStore(Store):
+class LocalStore(LocalStrays):
     """A store over a FileSystemStorage. ``durable``: sync before anything is committed."""
 
     supports_concat = True
@@ -354,7 +331,7 @@ class LocalStore(Store):
                 lock = lock_file(segment.lock_path, self.lock_patience)
             try:
                 if lock is not None:
-                    os.pwrite(lock, _CLOSED.encode(), 0)
+                    os.pwrite(lock, CLOSED.encode(), 0)
                 for path in (segment.path, segment.claim_path, segment.lock_path):
                     with suppress(FileNotFoundError):
                         os.unlink(path)

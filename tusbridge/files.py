@@ -1,0 +1,47 @@
+"""Steps on files that stores and ``attach`` share: locks by ``flock``, and syncing. Nothing here
+imports Django, and every error is the operating system's.
+"""
+
+import fcntl
+import os
+import time
+
+_LOCK_POLL_SECONDS = 0.01
+# What a lock file holds once its upload is completed or deleted: nobody's token.
+CLOSED = "-" * 32
+
+
+def lock_file(path: str, patience: float) -> int | None:
+    """A descriptor of the lock file, exclusively locked; None when it cannot be had in time."""
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if not flock_within(fd, patience):
+            os.close(fd)
+            return None
+        # a file that was unlinked while we waited locks nobody out
+        if os.fstat(fd).st_nlink:
+            return fd
+        os.close(fd)
+
+
+def flock_within(fd: int, patience: float) -> bool:
+    """Lock exclusively, waiting at most ``patience`` seconds."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOCK_POLL_SECONDS)
+        else:
+            return True
+
+
+def sync_path(path: str) -> None:
+    """fsync a file or a folder."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,1 @@
+"""What operators call: the functions behind ``manage.py`` and ``tusbridge`` commands alike."""

@@ -1,0 +1,28 @@
+"""Where the operating system's errors become the store's."""
+
+import errno
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tusbridge.errors import StoreError, StoreFull
+
+logger = logging.getLogger("tusbridge.store")
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Operating system errors as the store's own.
+
+    :raises StoreFull: no room, or over the quota.
+    :raises StoreError: anything else.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StoreFull from error
+        logger.exception("store-error", extra={"errno": error.errno})
+        raise StoreError from error
