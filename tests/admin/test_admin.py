@@ -338,6 +338,18 @@ class TestDetail:
         }
         assert {"status", "concat", "parts", "storage_alias", "completes_itself"} <= shown
 
+    @pytest.mark.parametrize(
+        ("metadata", "shown"),
+        [("not! base64\u202e", "not! base64\\u202e"), ("", "Metadata: -"), ("empty", "empty:")],
+    )
+    def test_metadata_of_any_kind_is_shown(
+        self, root: Client, service: UploadService, metadata: str, shown: str
+    ) -> None:
+        make(service)
+        Upload.objects.update(metadata=metadata)
+        text = Page(root.get(detail(Upload.objects.get()))).text
+        assert shown in " ".join(text.split())
+
     def test_an_unknown_one_is_not_found(self, root: Client) -> None:
         assert root.get(f"{LIST}999/download/").status_code == 404
 
@@ -571,6 +583,25 @@ class TestVerify:
         assert words[upload.upload_id] == "uploading 5 5 as long as it should be"
         assert words[empty.upload_id] == "uploading 0 0 as long as it should be"
         assert words[left.upload_id] == "uploading 10 10 as long as it should be"
+
+    def test_an_unfinished_one_whose_bytes_are_gone_is_told(
+        self, viewer: Client, service: UploadService, media: Path
+    ) -> None:
+        upload = make(service)
+        append(service, upload, 0, b"hello")
+        (media.with_name("media.partial") / upload.upload_id[:2] / upload.upload_id).unlink()
+        assert "Problem: store-error" in self.verified(viewer, upload)[upload.upload_id]
+
+    def test_one_that_a_crash_left_behind_the_rename_is_whole(
+        self, viewer: Client, service: UploadService, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        upload = make(service)
+        with monkeypatch.context() as patched:
+            patched.setattr(leases, "complete", raising(KeyboardInterrupt()))
+            with pytest.raises(KeyboardInterrupt):
+                append(service, upload, 0, CONTENT)
+        words = self.verified(viewer, upload)[upload.upload_id]
+        assert words == "uploading 10 10 as long as it should be"
 
     @pytest.mark.parametrize(
         ("damage", "problem"),
