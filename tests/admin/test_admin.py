@@ -751,7 +751,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from mysite.models import Film
-call_command("check", fail_level="WARNING")
+call_command("check", tags=["admin", "models", "templates"], fail_level="WARNING")
 call_command("migrate", run_syncdb=True, verbosity=0)
 found = type(admin.site.get_model_admin(Film))
 print(found.__module__ + "." + found.__name__)
@@ -774,3 +774,19 @@ connection.close()
     )
     expected = "tusbridge.admin.uploads.UploadAdmin" if own == "none" else "mysite.admin.FilmAdmin"
     assert ran.stdout.splitlines()[-1:] == [expected], ran.stderr[-3000:]
+
+
+def test_a_model_that_is_not_there_is_left_for_others_to_tell() -> None:
+    """`manage.py check` imports this, and has to get as far as its checks."""
+    script = (
+        "import os\nos.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'\n"
+        "from django.conf import settings\n"
+        "settings.TUSBRIDGE_UPLOAD_MODEL = 'nowhere.Upload'\n"
+        "import django\ndjango.setup()\n"
+        "from django.contrib import admin\n"
+        "print([m.__name__ for m in admin.site._registry if m._meta.app_label == 'tusbridge'])\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert (ran.returncode, ran.stdout) == (0, "[]\n"), ran.stderr[-2000:]

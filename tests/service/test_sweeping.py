@@ -693,11 +693,11 @@ def test_R14_a_store_that_fails_at_any_call_leaves_what_the_next_sweep_mends(  #
     real = getattr(LocalStore, method)
     calls = iter(range(100))
 
-    def fail(*args: Any) -> Any:
+    def fail(*args: Any, **options: Any) -> Any:
         is_now = next(calls) == nth
         if is_now and when == "before":
             raise error
-        result = real(*args)
+        result = real(*args, **options)
         if is_now:
             raise error
         return result

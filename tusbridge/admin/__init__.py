@@ -9,6 +9,7 @@ from sys import modules
 
 from django.apps import apps
 from django.contrib import admin
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import module_has_submodule
 
 from tusbridge.admin.uploads import UploadAdmin
@@ -19,7 +20,10 @@ __all__ = ["UploadAdmin"]
 
 def _register() -> None:
     """The upload model, unless the site registers it by itself, in its own ``admin`` module."""
-    model = get_upload_model()
+    try:
+        model = get_upload_model()
+    except ImproperlyConfigured:
+        return  # whoever asks for the model next is told; `manage.py check` has to run
     config = apps.get_app_config(model._meta.app_label)
     name = f"{config.name}.admin"
     if name != __name__ and config.module and module_has_submodule(config.module, "admin"):
