@@ -146,7 +146,7 @@ class Sweeper:
 
     def finished(self, before: datetime) -> Iterator[Finding]:
         """Uploads that were completed before that time, with their bytes. What was attached to
-        something else stays there."""
+        something else stays there; parts of others are let be."""
         rows = self._rows().finished().filter(completed_on__lt=before)
         yield from self._sweep(Kind.FINISHED, rows, ("pk",), self._remove_finished)
 

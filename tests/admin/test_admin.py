@@ -338,6 +338,18 @@ class TestDetail:
         }
         assert {"status", "concat", "parts", "storage_alias", "completes_itself"} <= shown
 
+    @pytest.mark.parametrize(
+        ("metadata", "shown"),
+        [("not! base64\u202e", "not! base64\\u202e"), ("", "Metadata: -"), ("empty", "empty:")],
+    )
+    def test_metadata_of_any_kind_is_shown(
+        self, root: Client, service: UploadService, metadata: str, shown: str
+    ) -> None:
+        make(service)
+        Upload.objects.update(metadata=metadata)
+        text = Page(root.get(detail(Upload.objects.get()))).text
+        assert shown in " ".join(text.split())
+
     def test_an_unknown_one_is_not_found(self, root: Client) -> None:
         assert root.get(f"{LIST}999/download/").status_code == 404
 
@@ -572,6 +584,25 @@ class TestVerify:
         assert words[empty.upload_id] == "uploading 0 0 as long as it should be"
         assert words[left.upload_id] == "uploading 10 10 as long as it should be"
 
+    def test_an_unfinished_one_whose_bytes_are_gone_is_told(
+        self, viewer: Client, service: UploadService, media: Path
+    ) -> None:
+        upload = make(service)
+        append(service, upload, 0, b"hello")
+        (media.with_name("media.partial") / upload.upload_id[:2] / upload.upload_id).unlink()
+        assert "Problem: store-error" in self.verified(viewer, upload)[upload.upload_id]
+
+    def test_one_that_a_crash_left_behind_the_rename_is_whole(
+        self, viewer: Client, service: UploadService, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        upload = make(service)
+        with monkeypatch.context() as patched:
+            patched.setattr(leases, "complete", raising(KeyboardInterrupt()))
+            with pytest.raises(KeyboardInterrupt):
+                append(service, upload, 0, CONTENT)
+        words = self.verified(viewer, upload)[upload.upload_id]
+        assert words == "uploading 10 10 as long as it should be"
+
     @pytest.mark.parametrize(
         ("damage", "problem"),
         [
@@ -721,7 +752,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from mysite.models import Film
-call_command("check", fail_level="WARNING")
+call_command("check", tags=["admin", "models", "templates"], fail_level="WARNING")
 call_command("migrate", run_syncdb=True, verbosity=0)
 found = type(admin.site.get_model_admin(Film))
 print(found.__module__ + "." + found.__name__)
@@ -744,3 +775,19 @@ connection.close()
     )
     expected = "tusbridge.admin.uploads.UploadAdmin" if own == "none" else "mysite.admin.FilmAdmin"
     assert ran.stdout.splitlines()[-1:] == [expected], ran.stderr[-3000:]
+
+
+def test_a_model_that_is_not_there_is_left_for_others_to_tell() -> None:
+    """`manage.py check` imports this, and has to get as far as its checks."""
+    script = (
+        "import os\nos.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'\n"
+        "from django.conf import settings\n"
+        "settings.TUSBRIDGE_UPLOAD_MODEL = 'nowhere.Upload'\n"
+        "import django\ndjango.setup()\n"
+        "from django.contrib import admin\n"
+        "print([m.__name__ for m in admin.site._registry if m._meta.app_label == 'tusbridge'])\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert (ran.returncode, ran.stdout) == (0, "[]\n"), ran.stderr[-2000:]

@@ -218,6 +218,14 @@ class TestRoutine:
         assert told(Sweeper(later).routine()) == [(Kind.EXPIRED, Fate.SPARED)]
         assert Upload.objects.exists()
 
+    def test_a_database_that_goes_away_at_one_upload_ends_the_sweep(
+        self, service: UploadService, later: UploadService, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make(service)
+        monkeypatch.setattr(UploadService, "expire", raising(DatabaseUnavailable()))
+        with pytest.raises(DatabaseUnavailable):
+            later.sweep()
+
     def test_a_database_that_is_away_ends_the_sweep(
         self, service: UploadService, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -381,6 +389,28 @@ class TestOrphans:
         assert sorted(finding.code for finding in found) == ["", "", "store-error"]
         assert len(list(partials.rglob("0*1"))) == 1
 
+    def test_one_that_another_sweep_took_is_not_counted_twice(
+        self, service: UploadService, partials: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        put_orphan(partials)
+        remove = LocalStore.remove_stray
+
+        def overtaken(store: LocalStore, stray: Stray) -> bool:
+            assert remove(store, stray)
+            return remove(store, stray)
+
+        monkeypatch.setattr(LocalStore, "remove_stray", overtaken)
+        assert list(Sweeper(service).orphans()) == []
+
+    def test_a_database_that_goes_away_ends_the_walk(
+        self, service: UploadService, partials: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = put_orphan(partials)
+        monkeypatch.setattr(Sweeper, "_owned", raising(DatabaseUnavailable()))
+        with pytest.raises(DatabaseUnavailable):
+            list(Sweeper(service).orphans())
+        assert path.exists()
+
     def test_a_folder_that_cannot_be_walked_is_told(
         self, service: UploadService, monkeypatch: pytest.MonkeyPatch, partials: Path
     ) -> None:
@@ -480,6 +510,22 @@ class TestMissing:
         list(Sweeper(service).missing(remove=True))
         assert path.read_bytes() == CONTENT
 
+    def test_one_that_was_handed_over_at_the_last_moment_keeps_its_row(
+        self, service: UploadService, media: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        upload = finish(service)
+        (media / upload.file.name).unlink()
+        terminate = leases.terminate_finished
+
+        def hand_over(*args: Any, **options: Any) -> bool:
+            Upload.objects.update(file="")
+            return terminate(*args, **options)
+
+        monkeypatch.setattr(leases, "terminate_finished", hand_over)
+        (media / "other").write_bytes(b"")
+        assert list(Sweeper(service).missing(remove=True)) == []
+        assert Upload.objects.get().is_complete
+
     def test_R53_it_looks_in_batches(self, service: UploadService) -> None:  # noqa: N802
         for _ in range(5):
             finish(service)
@@ -504,6 +550,12 @@ class TestFinished:
         assert (found.what, found.size) == (old.upload_id, 10)
         assert files(media) == [young.upload_id]
         assert Upload.objects.get().pk == young.pk
+
+    def test_a_part_of_a_concatenation_is_let_be(self, service: UploadService) -> None:
+        finish(service)
+        Upload.objects.update(concat=Concat.PARTIAL)
+        assert list(Sweeper(service).finished(timezone.now() + DAY)) == []
+        assert Upload.objects.get().is_complete
 
     def test_unfinished_uploads_are_not_finished(self, service: UploadService) -> None:
         append(service, make(service), 0, b"hello")
@@ -642,11 +694,11 @@ def test_R14_a_store_that_fails_at_any_call_leaves_what_the_next_sweep_mends(  #
     real = getattr(LocalStore, method)
     calls = iter(range(100))
 
-    def fail(*args: Any, **kwargs: Any) -> Any:
+    def fail(*args: Any, **options: Any) -> Any:
         is_now = next(calls) == nth
         if is_now and when == "before":
             raise error
-        result = real(*args, **kwargs)
+        result = real(*args, **options)
         if is_now:
             raise error
         return result

@@ -45,8 +45,10 @@ def names(found: list[Stray]) -> list[str]:
 
 @pytest.mark.parametrize(
     "name",
-    [KEY, f"{KEY}.{ONE}", f"{KEY}.lock", f"{KEY}.{ONE}.lock", f"{KEY}.{ONE}.joined"],
-    ids=["data", "segment", "lock", "lock-of-a-segment", "joined"],
+    [
+        *(KEY, f"{KEY}.{ONE}", f"{KEY}.lock", f"{KEY}.{ONE}.lock", f"{KEY}.{ONE}.joined"),
+        *(f"{KEY}.claim", f"{KEY}.{ONE}.claim"),
+    ],
 )
 def test_its_own_names_are_found_and_removed(name: str, shard: Path, store: LocalStore) -> None:
     put(shard / name)
@@ -68,6 +70,9 @@ def test_its_own_names_are_found_and_removed(name: str, shard: Path, store: Loca
         f"{KEY}.{ONE[:-1]}",
         f"{KEY}.{ONE}.lock.lock",
         f"{KEY}.lock.{ONE}",
+        f"{KEY}.p",
+        f"{KEY}.p0.{ONE}",
+        f"{KEY}.q0",
         f"{KEY}\n",
         f".{KEY}",
         f"{KEY}.bak",
@@ -100,6 +105,29 @@ def test_a_folder_and_a_link_of_its_own_name_are_foreign(
     (shard.parent / OTHER[:2]).symlink_to(tmp_path / "outside")
     assert [stray.key for stray in strays(store, HOUR)] == [None] * 3
     assert outside.read_bytes() == b"hello"
+
+
+@pytest.mark.parametrize("beside", [".p0", ".p12", ".p0.lock", ".p0.claim"])
+def test_a_link_to_a_parts_file_is_as_young_as_itself(
+    beside: str, shard: Path, store: LocalStore
+) -> None:
+    """It is made before the final upload's row, of a part that may be old, and may be its last
+    name by then."""
+    path = put(shard / f"{KEY}{beside}")
+    assert strays(store, HOUR) == []
+    (found,) = strays(store)
+    assert found.key == KEY
+    assert store.remove_stray(found)
+    assert not path.exists()
+
+
+def test_what_lies_beside_data_goes_with_it(shard: Path, store: LocalStore) -> None:
+    for suffix in ("", ".lock", ".claim"):
+        put(shard / f"{KEY}{suffix}")
+    (found,) = strays(store, HOUR)
+    assert names([found]) == [KEY]
+    assert store.remove_stray(found)
+    assert list(shard.iterdir()) == []
 
 
 def test_a_lock_goes_with_its_data_and_not_alone(shard: Path, store: LocalStore) -> None:
@@ -151,7 +179,7 @@ def test_the_lock_is_held_while_data_is_removed(
 
     monkeypatch.setattr(os, "unlink", look)
     assert store.remove_stray(found)
-    assert seen == [KEY, f"{KEY}.lock"]
+    assert seen == [KEY, f"{KEY}.claim", f"{KEY}.lock"]
 
 
 def test_bytes_that_change_while_the_lock_is_waited_for_stay(

@@ -23,7 +23,7 @@ def _register() -> None:
     try:
         model = get_upload_model()
     except ImproperlyConfigured:
-        return  # `manage.py check` has to run, and tells of it
+        return  # whoever asks for the model next is told; `manage.py check` has to run
     config = apps.get_app_config(model._meta.app_label)
     name = f"{config.name}.admin"
     if name != __name__ and config.module and module_has_submodule(config.module, "admin"):

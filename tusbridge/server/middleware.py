@@ -38,6 +38,9 @@ def is_admin(request: HttpRequest) -> bool:
 class _AdminOnly(MiddlewareMixin):
     """Other paths pass the middleware by, under both kinds of handlers."""
 
+    # what looks for middleware that uploads go through need not look at this
+    passes_uploads_by = True
+
     def __call__(self, request: HttpRequest) -> Any:
         # under the asynchronous handler both give what is awaited
         return super().__call__(request) if is_admin(request) else self.get_response(request)

@@ -21,19 +21,19 @@ from tusbridge.stores.local_errors import store_errors
 logger = logging.getLogger("tusbridge.store")
 
 _SHARD = re.compile(r"[0-9a-f]{2}", re.ASCII)
-# Data, a segment of it or a link to a part's, what goes with any of them, and a file that is being
-# joined from segments.
+# Data, a segment of it, a link to the file of a part (``p0``), what lies beside any of them, and a
+# file that is being joined.
 _OURS = re.compile(
-    r"([0-9a-f]{32})"
-    r"(?:(?:\.(?:[0-9a-f]{32}|p[0-9]{1,5}))?(?:\.lock|\.claim)?|\.[0-9a-f]{32}\.joined)",
+    r"([0-9a-f]{32})(?:(?:\.[0-9a-f]{32}|(\.p[0-9]{1,6}))?(?:\.lock|\.claim)?"
+    r"|\.[0-9a-f]{32}\.joined)",
     re.ASCII,
 )
 # A copy on its way to the name before the token; that name has the upload's id in it.
 _PART = re.compile(r"(.+)\.[0-9a-f]{32}\.part", re.ASCII | re.DOTALL)
 _ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])", re.ASCII)
 _LOCK = ".lock"
-# What lies beside data and goes with it: the lock, and the claim of a final upload.
-_BESIDE = (_LOCK, ".claim")
+# What goes with the data beside which it lies, and is astray only without it.
+_BESIDE = re.compile(r"\.(?:lock|claim)\Z", re.ASCII)
 
 
 class LocalStrays(Store):
@@ -73,7 +73,7 @@ class LocalStrays(Store):
             return self._remove_locked(stray)
 
     def _remove_locked(self, stray: Stray) -> bool:
-        data = stray.name.removesuffix(_LOCK)
+        data = _BESIDE.sub("", stray.name)
         lock = lock_file(data + _LOCK, self.lock_patience)
         if lock is None:
             raise StoreError("somebody holds the lock of these bytes")
@@ -84,6 +84,7 @@ class LocalStrays(Store):
                 os.pwrite(lock, CLOSED.encode(), 0)
                 is_removed = _unlink(stray.name)
             if not os.path.lexists(data):
+                _unlink(data + ".claim")
                 # also one that came into being only because we asked for it
                 _unlink(data + _LOCK)
         finally:
@@ -101,10 +102,10 @@ def _in_partials(root: str, oldest: float) -> Iterator[Stray]:
             match = _OURS.fullmatch(entry.name)
             if not match or match[1][:2] != shard.name or not entry.is_file(follow_symlinks=False):
                 yield Stray(key=None, name=entry.path)
-            elif entry.name.endswith(_BESIDE) and os.path.lexists(os.path.splitext(entry.path)[0]):
-                continue  # goes with its data
+            elif _BESIDE.search(entry.name) and os.path.lexists(_BESIDE.sub("", entry.path)):
+                continue
             else:
-                yield from _if_old(entry, match[1], oldest)
+                yield from _if_old(entry, match[1], oldest, is_link=bool(match[2]))
 
 
 def _beside_finished(folder: str, oldest: float) -> Iterator[Stray]:
@@ -129,16 +130,19 @@ def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
         yield from entries
 
 
-def _if_old(entry: os.DirEntry[str], key: str, oldest: float) -> Iterator[Stray]:
+def _if_old(
+    entry: os.DirEntry[str], key: str, oldest: float, *, is_link: bool = False
+) -> Iterator[Stray]:
     try:
         found = entry.stat(follow_symlinks=False)
     except FileNotFoundError:
         return
-    # a hard link has the times of its other names; making it changed the inode all the same
-    is_link = found.st_nlink > 1
-    touched = max(found.st_mtime, found.st_ctime) if is_link else found.st_mtime
+    # a hard link is as old as the file's other names; that it was made just now, before its row,
+    # shows in the inode only
+    is_shared = found.st_nlink > 1
+    touched = max(found.st_mtime, found.st_ctime) if is_shared or is_link else found.st_mtime
     if touched <= oldest:
-        size = 0 if is_link else found.st_size
+        size = 0 if is_shared else found.st_size
         yield Stray(key=key, name=entry.path, size=size, stamp=_stamp(found))
 
 
