@@ -37,6 +37,7 @@ from tusbridge.errors import UploadError, UploadGone, UploadNotFound
 from tusbridge.models import Status, Upload
 from tusbridge.protocol.rules import AppendRequest, CreateRequest
 from tusbridge.service import UploadService
+from tusbridge.sweeping import Sweeper
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -76,7 +77,8 @@ class Machine(RuleBasedStateMachine):
         self.serial = 0
         self.made_ids = 0
         Upload.objects.all().delete()
-        for place in (self.media, self.media.with_name("media.partial")):
+        self.partials = self.media.with_name("media.partial")
+        for place in (self.media, self.partials):
             shutil.rmtree(place, ignore_errors=True)
         # the same ids, and so the same folders and steps, each time an example is tried
         self.patched = pytest.MonkeyPatch()
@@ -337,6 +339,9 @@ class Machine(RuleBasedStateMachine):
         while (swept := self.service().sweep()).removed or swept.completed:
             pass
         assert all(row.is_finished for row in Upload.objects.all())
+        list(Sweeper(self.service(), grace_seconds=-60).orphans())
+        left = [path.name for path in self.partials.rglob("*") if path.is_file()]
+        assert left == []
 
 
 @pytest.mark.usefixtures("media")
