@@ -9,17 +9,20 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 ARGS ?=
 # a Django of one's own choice, as in DJANGO='Django==6.0.*'
 DJANGO ?= Django
+# cases of `make fuzz` for each server
+FUZZ ?= 12000
 SERVICES := service or browser or root or nginx
 DATABASE_URLS ?= postgresql://root@127.0.0.1:5432/test mysql://root@127.0.0.1:3306/test
 DATABASE_TESTS := tests/leases tests/service tests/api tests/test_quotas.py
 
-.PHONY: help run test test-services torture lint format frontend matrix wheel docs bench bench-quick clean
+.PHONY: help run test test-services torture fuzz lint format frontend matrix wheel docs bench bench-quick clean
 
 help:
 	@echo "run             install and serve; ARGS='--port 9000'"
 	@echo "test            install and run the tests that need no services; ARGS='-k name'"
 	@echo "test-services   those that need PostgreSQL, MariaDB, Chromium and root"
 	@echo "torture         the long proofs: 50 kills, 5 tortures on each database, 1,000 slow clients"
+	@echo "fuzz            12,000 cases of almost right requests for each server; FUZZ=100000 for more"
 	@echo "lint            ruff, mypy, import-linter, migrations"
 	@echo "format          let ruff format"
 	@echo "frontend        build the upload page (needs Node.js)"
@@ -44,6 +47,11 @@ test-services: $(VENV)/.services frontend
 torture: $(VENV)/.services
 	TUSBRIDGE_KILLS=50 TUSBRIDGE_TORTURE_RUNS=5 TUSBRIDGE_CROWD=1000 TUSBRIDGE_BIG_MIB=2048 \
 	  $(BIN)/python -m pytest tests/faults tests/crowd --timeout 3000 -s $(ARGS)
+
+# another seed each time; what fails names its own, for TUSBRIDGE_FUZZ_SEED
+fuzz: $(VENV)/.test
+	TUSBRIDGE_FUZZ=$(FUZZ) TUSBRIDGE_FUZZ_SEED=$${TUSBRIDGE_FUZZ_SEED-$$(date +%s)} \
+	  $(BIN)/python -m pytest tests/fuzz --timeout 36000 -s $(ARGS)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

@@ -18,7 +18,14 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from tusbridge import leases, signals
-from tusbridge.errors import InvalidField, TooLarge, UploadBusy, UploadError, UploadNotFound
+from tusbridge.errors import (
+    InvalidField,
+    StoreError,
+    TooLarge,
+    UploadBusy,
+    UploadError,
+    UploadNotFound,
+)
 from tusbridge.models import AbstractUpload, Concat, Protocol, Status, generate_upload_id
 from tusbridge.policy import Actor
 from tusbridge.protocol import rules
@@ -33,6 +40,8 @@ logger = logging.getLogger("tusbridge")
 # For so long partial uploads are kept once a final one has their bytes: a client whose answer was
 # lost may ask for them still.
 PARTS_GRACE = timedelta(hours=1)
+# Unfinished final uploads that may wait for one part: its last byte has them all made.
+MAX_WAITING = 16
 # Ids in one statement: below every database's limit of parameters.
 _BATCH = 400
 
@@ -60,7 +69,12 @@ class Concatenation:
         service.policy.check_create(actor, replace(request, length=length))
         final = self._row(request, part_ids, parts[part_ids[0]], actor, length, key)
         if all(part.is_complete for part in parts.values()):
-            self._gather(final, parts)
+            try:
+                self._gather(final, parts)
+            except StoreError:
+                self._parts(part_ids, actor)  # one may have gone meanwhile
+                logger.error("bytes-missing", extra={"upload_id": final.upload_id})
+                raise
         try:
             with database_errors(self._using), transaction.atomic(using=self._using):
                 final.save(using=self._using, force_insert=True)
@@ -123,6 +137,8 @@ class Concatenation:
             rules.check_alive(part.state, self._service.clock())
             if not part.is_part:
                 raise InvalidField("Upload-Concat", "names an upload that is not partial")
+            if not part.is_complete and len(self._alive(_waiting(part))) >= MAX_WAITING:
+                raise InvalidField("Upload-Concat", "names a part for which too many wait")
         if len({part.storage_alias for part in found.values()}) > 1:
             raise InvalidField("Upload-Concat", "names uploads that are in different storages")
         return found
@@ -155,8 +171,15 @@ class Concatenation:
                 with transaction.atomic(using=self._using):
                     part = rows.select_for_update().filter(upload_id=part_id).first()
                     if part is not None:
-                        waiting = [*_waiting(part), final.upload_id]
+                        waiting = [*self._alive(_waiting(part)), final.upload_id]
                         rows.filter(pk=part.pk).update(parts={"finals": waiting})
+
+    def _alive(self, final_ids: list[str]) -> list[str]:
+        """Those that still wait; looked up only where there are so many that it matters."""
+        if len(final_ids) < MAX_WAITING:
+            return final_ids
+        found = self._rows(final_ids)
+        return [i for i in final_ids if i in found and found[i].is_waiting]
 
     def go_on(self, final: AbstractUpload) -> AbstractUpload:
         """Give a waiting final upload what has become of its parts: its length, once all of theirs

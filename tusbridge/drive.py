@@ -196,7 +196,7 @@ class Drives:
         """A drive begins: its lease is kept alive from now on."""
         self._running.setdefault(drive.upload_id, []).append(drive)
         share = BUFFERED_BYTES // len(self._running)
-        drive.intake.batch_bytes = max(LEAST_BATCH_BYTES, min(BATCH_BYTES, share))
+        drive.intake.widen(max(LEAST_BATCH_BYTES, min(BATCH_BYTES, share)))
         if self.is_stopping:
             drive.intake.finish(BodyEnd.STOPPING)
         if self._beating is None or self._beating.done():

@@ -72,12 +72,15 @@ class NotSupported(UploadError):
 
 
 class AmbiguousBody(UploadError):
-    """Content-Length and Transfer-Encoding came together (RFC 9112, 6.1)."""
+    """Where the body ends, or what it is, depends on who reads it (RFC 9112, 6.1). Whoever
+    answers this closes the connection: what follows may be a body or a request."""
 
     code = "ambiguous-body"
 
-    def __init__(self) -> None:
-        super().__init__("Content-Length and Transfer-Encoding exclude each other")
+    def __init__(
+        self, why: str = "Content-Length and Transfer-Encoding exclude each other"
+    ) -> None:
+        super().__init__(why)
 
 
 class LengthRequired(UploadError):

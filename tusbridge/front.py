@@ -86,12 +86,13 @@ class Front:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
-        match = self._match(scope) if scope["type"] == "http" else None
-        if match is None:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
-        else:
+        elif (match := self._match(scope)) is not None:
             self._begin()
             await self._serve(scope, match, receive, send)
+        else:
+            await self._pass_on(scope, receive, send)
 
     # -- the process's life
 
@@ -167,6 +168,30 @@ class Front:
             return None
         return None
 
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A request that is the site's.
+
+        One whose body ends here or there, as one likes, is refused all the same, for what comes
+        behind it may be a request to us (RFC 9112, 6.1). And Django says nothing at all to one
+        whose body breaks off, of which servers make a 500.
+        """
+        names = {name for name, _ in scope["headers"]}
+        if {b"content-length", b"transfer-encoding"} <= names:
+            # uvicorn answers by itself to a body that is broken besides, and closes right after
+            await asyncio.sleep(_LET_GO_SECONDS)
+            await self._send(bad_request(), scope["method"], send)
+            return
+        has_begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        await self._app(scope, receive, watched)
+        if not has_begun:
+            await self._send(bad_request(), scope["method"], send)
+
     async def _serve(
         self, scope: Scope, match: ResolverMatch, receive: Receive, send: Send
     ) -> None:
@@ -176,7 +201,9 @@ class Front:
         intake = self._intake(headers, receive)
         # one that is not small is taken once it is wanted: what nobody takes, TCP holds back
         may_take = intake is not None and b"expect" not in headers
-        if intake is not None and may_take and intake.is_small:
+        if intake is None and scope["http_version"] >= "2" and b"content-length" not in headers:
+            intake = await _find_body(scope, receive)
+        elif intake is not None and may_take and intake.is_small:
             intake.start()
             await intake.wait_for_end(_SMALL_BODY_SECONDS)
         if method == "HEAD":
@@ -187,7 +214,8 @@ class Front:
                 self._drives.end_lost(upload_id)
             if intake is not None and (may_take or intake.has_begun):
                 await self._let_go(intake, response, is_page=b"origin" in headers)
-            await self._send(response, method, send)
+            is_read = intake is None or intake.end is BodyEnd.WHOLE
+            await self._send(response, method, send, receive if is_read else None)
         finally:
             if intake is not None:
                 intake.close()
@@ -284,7 +312,14 @@ class Front:
         finally:
             self._drives.remove(drive)
 
-    async def _send(self, response: HttpResponseBase, method: str, send: Send) -> None:
+    async def _send(
+        self,
+        response: HttpResponseBase,
+        method: str,
+        send: Send,
+        receive: Receive | None = None,
+    ) -> None:
+        """``receive`` where nothing but the client's leaving is to be heard from it."""
         headers = [
             (name.lower().encode("latin-1"), value.encode("latin-1"))
             for name, value in response.items()
@@ -299,21 +334,31 @@ class Front:
             {"type": "http.response.start", "status": response.status_code, "headers": headers}
         )
         if response.streaming:
-            await self._stream(response, send)
+            await self._stream(response, send, receive)
         else:
             content = b"" if method == "HEAD" else getattr(response, "content", b"")
             await send({"type": "http.response.body", "body": content})
 
-    async def _stream(self, response: HttpResponseBase, send: Send) -> None:
+    async def _stream(
+        self, response: HttpResponseBase, send: Send, receive: Receive | None
+    ) -> None:
+        """Until the client has all, or has left: what is sent to nobody servers take as well. One
+        that takes nothing for the read time-out is let go."""
         pieces = iter(response)
+        leaving = asyncio.ensure_future(_wait_until_left(receive))
+        timeout = get_options().READ_TIMEOUT
         try:
-            while not self._drives.is_stopping:
+            while not (self._drives.is_stopping or leaving.done()):
                 piece = await self._in_writers(lambda: next(pieces, None))
                 if piece is None:
                     break
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                body = {"type": "http.response.body", "body": piece, "more_body": True}
+                await asyncio.wait_for(send(body), timeout)
             await send({"type": "http.response.body", "body": b""})
+        except TimeoutError:
+            logger.info("download-timeout")
         finally:
+            leaving.cancel()
             await self._in_writers(response.close)
 
     async def _in_short(self, work: Callable[[], T]) -> T:
@@ -324,6 +369,18 @@ class Front:
 
     async def _in_routine(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._routine, _tidily, work)
+
+
+async def _find_body(scope: Scope, receive: Receive) -> Intake | None:
+    """The body of a request that says nothing of one, as HTTP/2 and 3 allow; None when there is
+    none. The view is told by the field that says it in HTTP/1.1."""
+    intake = Intake(receive, None)
+    intake.start()
+    await intake.wait_for_end(_SMALL_BODY_SECONDS)
+    if intake.end is BodyEnd.WHOLE and not intake.size:
+        return None
+    scope["headers"] = [*scope["headers"], (b"transfer-encoding", b"chunked")]
+    return intake
 
 
 async def _within(
@@ -339,6 +396,16 @@ async def _within(
         return future.result()
     future.add_done_callback(_discard)
     return otherwise()
+
+
+async def _wait_until_left(receive: Receive | None) -> None:
+    """Return when the client has left; never, where that cannot be heard."""
+    if receive is None:
+        await asyncio.Event().wait()
+        return
+    message = await receive()
+    while message["type"] == "http.request":
+        message = await receive()
 
 
 def _discard(future: asyncio.Future[HttpResponseBase]) -> None:
@@ -368,5 +435,9 @@ def _is_delete(method: str, headers: dict[bytes, bytes]) -> bool:
 
 
 def bad_request() -> HttpResponseBase:
-    """The answer to a request that Django cannot even take apart."""
-    return HttpResponse("invalid-request: not understood\n", status=400, content_type="text/plain")
+    """The answer to a request that cannot even be taken apart; nothing is read behind it."""
+    response: Any = HttpResponse(
+        "invalid-request: not understood\n", status=400, content_type="text/plain"
+    )
+    response.tusbridge_close = True
+    return response  # type: ignore[no-any-return]

@@ -10,7 +10,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 
 # Bytes for which a thread is woken: a hop costs some 0.1 ms, so few of them per GiB. Twice as
-# many are held for one request at most; the server stops reading from the client beyond.
+# many are held for one append at most; the server stops reading from the client beyond.
 BATCH_BYTES = 1024 * 1024
 # A body up to so many bytes is small.
 SMALL_BYTES = 64 * 1024
@@ -31,7 +31,8 @@ class Intake:
         self._room = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._chunks: list[bytes] = []
-        self.batch_bytes = BATCH_BYTES
+        # until somebody writes it, no more than a small one is held of any body
+        self.batch_bytes = SMALL_BYTES
         self.size = 0
         self.end: BodyEnd | None = None
         self.work = asyncio.Event()
@@ -57,6 +58,11 @@ class Intake:
         chunks, self._chunks, self.size = self._chunks, [], 0
         self._room.set()
         return chunks
+
+    def widen(self, batch_bytes: int) -> None:
+        """Gather so many bytes from now on before there is something to do."""
+        self.batch_bytes = batch_bytes
+        self._room.set()
 
     def finish(self, how: BodyEnd) -> None:
         """End the body from outside. What has come stays to be taken."""

@@ -1,13 +1,16 @@
 """The upload's row. ``AbstractUpload`` carries it, so that a site may bring its own model."""
 
+import os.path
+import re
 import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.apps import apps
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.files.storage import FileSystemStorage, Storage, storages
+from django.core.files.utils import validate_file_name
 from django.db import models, router
 from django.db.models.fields.files import FieldFile
 
@@ -19,6 +22,11 @@ from tusbridge.protocol.rules import UploadState
 
 if TYPE_CHECKING:
     from typing import Self
+
+# Bytes of one file's name that file systems take.
+_LONGEST_BASE = 255
+# What no file system or terminal should see in a name.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def generate_upload_id() -> str:
@@ -41,6 +49,30 @@ def upload_storage() -> Storage:
 def upload_to(upload: "AbstractUpload", filename: str) -> str:
     """The finished file's name: from the id alone, never from what the client wrote."""
     return f"{get_options().UPLOAD_TO}/{upload.upload_id[:2]}/{upload.upload_id}"
+
+
+def finished_name(upload: "AbstractUpload") -> str:
+    """What the site names the finished file, with the upload's id in it.
+
+    :raises SuspiciousOperation: it is no name below the storage's folder, or too long for one.
+    """
+    field: Any = upload._meta.get_field("file")
+    name = str(field.generate_filename(upload, upload.upload_id))
+    folder, base = os.path.split(name)
+    stem, extension = os.path.splitext(base)
+    if upload.upload_id not in base:
+        base = f"{stem}_{upload.upload_id}{extension}"
+        if len(base.encode(errors="replace")) > _LONGEST_BASE:
+            base = upload.upload_id + extension
+        name = os.path.join(folder, base)
+    # once more, for a field or a storage may have a generate_filename of its own
+    validate_file_name(name, allow_relative_path=True)
+    is_long = len(name) > field.max_length or any(
+        len(part.encode(errors="replace")) > _LONGEST_BASE for part in name.split("/")
+    )
+    if is_long or _CONTROLS.search(name):
+        raise SuspiciousFileOperation("the name is too long, or has control characters")
+    return name
 
 
 class Status(models.IntegerChoices):

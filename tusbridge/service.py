@@ -1,13 +1,13 @@
 """UploadService: the only place that does things to uploads, for all protocols alike."""
 
 import logging
-import os.path
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from django.core.exceptions import SuspiciousOperation
 from django.utils import timezone
 
 from tusbridge import leases, signals
@@ -21,6 +21,7 @@ from tusbridge.errors import (
     LeaseLost,
     PartialUpload,
     ServerStopping,
+    StoreError,
     StoreFull,
     UploadBusy,
     UploadError,
@@ -31,8 +32,10 @@ from tusbridge.models import (
     AbstractUpload,
     Protocol,
     Status,
+    finished_name,
     generate_upload_id,
     get_upload_model,
+    upload_to,
 )
 from tusbridge.policy import Actor, Policy, get_policy
 from tusbridge.protocol import rules
@@ -102,7 +105,12 @@ class UploadService:
             return upload
         if upload.file.name:
             return self.settle_soon(upload)  # all bytes came, and may be in the storage already
-        available = self.store_of(upload).available(self.blob_of(upload), upload.offset)
+        try:
+            available = self.store_of(upload).available(self.blob_of(upload), upload.offset)
+        except StoreError:
+            self.find(upload_id, actor, self.policy.check_read)  # it may have gone meanwhile
+            logger.error("bytes-missing", extra={"upload_id": upload_id})
+            raise
         if available < upload.offset:
             self._take_down(upload, available, None)
         return self.settle_soon(upload)
@@ -365,6 +373,9 @@ class UploadService:
         except UploadError as error:
             if isinstance(error, BlobTruncated):
                 self._take_down(upload, error.available, token)
+            elif isinstance(error, StoreError):
+                facts = {"upload_id": upload.upload_id, "why": str(error)}
+                logger.error("upload-not-completed", extra=facts)
             leases.release(self.model, upload.pk, token=token)
             raise
 
@@ -466,16 +477,18 @@ class UploadService:
         return get_store(upload.storage_alias, self.options)
 
     def name_of(self, upload: AbstractUpload) -> str:
-        """The finished file's name in the storage; the upload's id is always in it, so that no
-        two uploads ever have the same."""
+        """The finished file's name in the storage: what the site makes of it (``upload_to``),
+        unless that is no safe name. The upload's id is always in it, so that no two uploads ever
+        have the same."""
         if upload.file.name:
             return str(upload.file.name)
-        field: Any = self.model._meta.get_field("file")
-        name: str = field.generate_filename(upload, upload.upload_id)
-        if upload.upload_id not in os.path.basename(name):
-            stem, extension = os.path.splitext(name)
-            name = f"{stem}_{upload.upload_id}{extension}"
-        return name
+        try:
+            return finished_name(upload)
+        except SuspiciousOperation as error:
+            # a site that builds on what the client wrote; the bytes are none the worse for it
+            facts = {"upload_id": upload.upload_id, "why": str(error)}
+            logger.warning("name-not-taken", extra=facts)
+            return upload_to(upload, "")
 
     def new_expiry(self) -> datetime | None:
         """When an upload expires that got its last byte now."""

@@ -10,6 +10,7 @@ are judged first (RFC 9110, 10.1.1).
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from django.urls import Resolver404, ResolverMatch, resolve
@@ -61,7 +62,13 @@ def _held(environ: Environ) -> Callable[[], None] | None:
     socket = environ.get("gunicorn.socket")
     if socket is None or f"HTTP_{_HELD}" not in environ:
         return None
-    return lambda: socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def go_on() -> None:
+        # whoever has left in the meantime is noticed when the body is read
+        with suppress(OSError):
+            socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    return go_on
 
 
 def _ours(path: str) -> ResolverMatch | None:

@@ -12,11 +12,10 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -31,19 +30,11 @@ from tests.crowd.wire import (
     get,
     offset_of,
     patch_head,
+    run,
     shared_out,
 )
 from tests.support.databases import fresh_database, query
 from tests.support.servers import ROOT, Server, running
-
-T = TypeVar("T")
-
-
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """In a thread of its own: a browser driver may hold this one's event loop."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, work).result()
-
 
 CROWD = int(os.environ.get("TUSBRIDGE_CROWD", "200"))
 BIG_MIB = int(os.environ.get("TUSBRIDGE_BIG_MIB", "512"))

@@ -58,7 +58,6 @@ class Feeding:
             # the sweep finds what could not be cleared up now
             logger.warning("not-cleared-up", extra={"code": second.code})
         response = dress(self._request, error_response(self._request, error), get_options())
-        # Connection is the server's field, which plain WSGI forbids to set: the front does
         response.tusbridge_close = True  # type: ignore[attr-defined]
         return response
 
@@ -73,7 +72,11 @@ class PendingResponse(HttpResponse):
 
 def feed(request: HttpRequest, feeding: Feeding) -> HttpResponseBase:
     """Feed the request's body to the append, and answer."""
-    body = body_of(request)
+    try:
+        body = body_of(request)
+    except UploadError as error:
+        feeding.appending.give_up(error)
+        return feeding.fail(error)
     if body.is_deferred:
         return PendingResponse(feeding)
     try:

@@ -6,13 +6,20 @@ from functools import wraps
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from tusbridge.api.cors import add_cors_fields
 from tusbridge.api.wsgi_input import has_trailers
 from tusbridge.conf import Options, get_options
-from tusbridge.errors import MethodNotAllowed, UploadError, UploadNotFound
+from tusbridge.errors import (
+    AmbiguousBody,
+    InvalidField,
+    MethodNotAllowed,
+    UploadError,
+    UploadNotFound,
+)
 from tusbridge.protocol import tus
 from tusbridge.protocol.fields import render_date
 from tusbridge.protocol.rules import Limits
@@ -89,6 +96,8 @@ def _dispatch(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> HttpResponseBase:
+    tus.check_framing(fields)
+    _check_host(request)
     if request.method == "OPTIONS":
         can_concat = get_store(options.STORAGE, options).supports_concat
         limits = Limits(max_length=options.MAX_LENGTH)
@@ -100,6 +109,17 @@ def _dispatch(
     if request.method not in methods:
         raise MethodNotAllowed(methods)
     return view(request, *args, **kwargs)
+
+
+def _check_host(request: HttpRequest) -> None:
+    """Here, and not where an answer needs the host: by then an upload was made.
+
+    :raises InvalidField: the site does not go by this name (ALLOWED_HOSTS), or it is none.
+    """
+    try:
+        request.get_host()
+    except DisallowedHost as error:
+        raise InvalidField("Host", "is not a name of this server") from error
 
 
 class _AnyAlias(set[str]):
@@ -139,6 +159,8 @@ def error_response(request: HttpRequest, error: UploadError) -> HttpResponse:
     if expires_at is not None:
         response["Upload-Expires"] = render_date(expires_at)
     response.tusbridge_error = error  # type: ignore[attr-defined]
+    # Connection is the server's field, which plain WSGI forbids to set: the front does
+    response.tusbridge_close = isinstance(error, AmbiguousBody)  # type: ignore[attr-defined]
     return response
 
 

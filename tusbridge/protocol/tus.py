@@ -38,6 +38,8 @@ CONCAT_EXTENSIONS = ("concatenation", "concatenation-unfinished")
 # Partial uploads that one final upload may be made of.
 MAX_PARTS = 1000
 UPLOAD_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+# URLs, and what is between them: the field is told again as it came, so nothing else gets in.
+_URLS = re.compile(r"[\t -~]*", re.ASCII)
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 COLLECTION_METHODS = ("OPTIONS", "POST")
 UPLOAD_METHODS = ("OPTIONS", "HEAD", "GET", "PATCH", "DELETE")
@@ -179,7 +181,7 @@ def _parse_concat(text: str | None) -> tuple[str, tuple[str, ...]]:
     if text == PARTIAL:
         return PARTIAL, ()
     kind, semicolon, urls = text.partition(";")
-    if kind != FINAL or not semicolon:
+    if kind != FINAL or not semicolon or not _URLS.fullmatch(urls):
         raise errors.InvalidField("Upload-Concat", "has to be partial, or final; and URLs")
     parts = tuple(urls.split())
     if not parts:
@@ -239,16 +241,30 @@ def _checksum_follows(fields: Fields) -> bool:
     )
 
 
+def check_framing(fields: Fields) -> None:
+    """Whether everybody who reads the request sees the same body.
+
+    :raises AmbiguousBody: Content-Length and Transfer-Encoding came together, or the body is in
+        another coding than chunked, which would be kept as it came (RFC 9112, 6.1).
+    """
+    coding = fields.get("transfer-encoding")
+    if coding is None:
+        return
+    if fields.get("content-length"):
+        raise errors.AmbiguousBody
+    if coding.strip(" \t").lower() != "chunked":
+        raise errors.AmbiguousBody("Transfer-Encoding has to be chunked")
+
+
 def parse_content_length(fields: Fields) -> int | None:
     """Bytes of the body; 0 when there is none, None when it comes without a length.
 
-    :raises AmbiguousBody: Content-Length and Transfer-Encoding came together.
+    :raises AmbiguousBody: as :func:`check_framing`.
     """
-    length = fields.get("content-length", "")
+    check_framing(fields)
     if "transfer-encoding" in fields:
-        if length:
-            raise errors.AmbiguousBody
         return None
+    length = fields.get("content-length", "")
     return parse_integer("Content-Length", length) if length else 0
 
 

@@ -1,12 +1,23 @@
-"""Log lines: one event name a line, with its facts behind it, as text or as JSON."""
+"""Log lines: one event name a line, with its facts behind it, as text or as JSON.
+
+Of an upload's id, which is all that one needs to have an upload where nobody logs in, they show
+the beginning.
+"""
 
 import json
 import logging
 import math
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 _STANDARD = set(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "request"}
+
+_ID = re.compile(r"(?<![0-9a-f])([0-9a-f]{8})[0-9a-f]{24}(?![0-9a-f])", re.ASCII)
+
+
+def _shorten_ids(line: str) -> str:
+    return _ID.sub(r"\1", line)
 
 
 def _facts(record: logging.LogRecord) -> dict[str, Any]:
@@ -37,7 +48,7 @@ class TextFormatter(logging.Formatter):
         line = f"{_moment(record)} {record.levelname} {event}{facts}"
         if record.exc_info:
             line = f"{line}\n{self.formatException(record.exc_info)}"
-        return line
+        return _shorten_ids(line)
 
 
 class JsonFormatter(logging.Formatter):
@@ -52,4 +63,4 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return _shorten_ids(json.dumps(line, default=str))

@@ -19,6 +19,8 @@ from tusbridge import __version__
 if TYPE_CHECKING:
     from tusbridge.server.config import ServerConfig
 
+# Seconds within which the head of a request has to come, at most.
+HEADER_SECONDS = 30.0
 # Seconds for workers to end what they do after SIGTERM, before they are killed.
 STOP_SECONDS = 10
 # Connections per worker that are served at once, and as many waiting to be accepted.
@@ -53,7 +55,7 @@ def serve() -> None:
         loop=Loops.asyncio,
         backlog=_BACKLOG,
         backpressure=_BACKPRESSURE,
-        http1_settings=HTTP1Settings(header_read_timeout=30_000),
+        http1_settings=HTTP1Settings(header_read_timeout=header_timeout_ms(config)),
         websockets=False,
         workers_kill_timeout=STOP_SECONDS,
         respawn_failed_workers=True,
@@ -215,6 +217,11 @@ def check_file_system(config: "ServerConfig") -> None:
             f"{config.files_path} is a file system of its own, and {partial_path(config)}, where "
             "unfinished uploads lie, is not on it; name a folder inside it by --files-dir"
         )
+
+
+def header_timeout_ms(config: "ServerConfig") -> int:
+    """Milliseconds for the head of a request: as for its body, where that is less than usual."""
+    return round(1000 * min(HEADER_SECONDS, config.read_timeout or HEADER_SECONDS))
 
 
 def raise_descriptor_limit() -> None:

@@ -17,8 +17,9 @@ import errno
 import fcntl
 import logging
 import os
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ logger = logging.getLogger("tusbridge.store")
 LOCK_PATIENCE_SECONDS = 1.0
 # Chunks in one pwritev: below the kernel's limit of 1024.
 _VECTOR = 512
+_MISSING = "the bytes are not where they were"
 
 
 def partials_dir(storage: FileSystemStorage, configured: str | None) -> Path:
@@ -49,6 +51,20 @@ def partials_dir(storage: FileSystemStorage, configured: str | None) -> Path:
         return Path(configured)
     location = Path(storage.location)
     return location.with_name(f"{location.name}.partial")
+
+
+@contextmanager
+def _unless_lost(still_mine: Callable[[], bool]) -> Iterator[None]:
+    """What fails because somebody else has deleted, or completed, the upload is no failure.
+
+    :raises LeaseLost: instead.
+    """
+    try:
+        yield
+    except (OSError, StoreError) as error:
+        if isinstance(error, BlobTruncated) or still_mine():
+            raise
+        raise LeaseLost from error
 
 
 class _Segment:
@@ -120,8 +136,7 @@ class LocalStore(LocalStrays):
             return os.stat(segment.path).st_size
         except FileNotFoundError:
             if expected and self.durable:
-                logger.error("bytes-missing", extra={"expected": expected})
-                raise StoreError("the bytes are not where they were") from None
+                raise StoreError(_MISSING) from None
             return 0
 
     def segments(self, blob: Blob) -> list[_Segment]:
@@ -133,12 +148,17 @@ class LocalStore(LocalStrays):
     def concat(self, key: str, parts: Sequence[tuple[Blob, int]]) -> Blob:
         listed: list[list[Any]] = []
         blob = Blob(key=key)
+        # one link to each file, however often a list names its part
+        linked: dict[tuple[str, int], list[tuple[int, str]]] = {}
+        made: list[str] = []
         with store_errors():
             make_folders(f"{self.root}/{key[:2]}", 0o700, durable=self.durable)
             try:
                 start = 0
                 for part, length in parts:
-                    listed += self._link_part(key, part, length, start, len(listed))
+                    if (part.key, length) not in linked:
+                        linked[part.key, length] = self._link_part(key, part, length, made)
+                    listed += [[start + at, suffix] for at, suffix in linked[part.key, length]]
                     start += length
                 if listed:
                     in_place = self._claim(parts)
@@ -146,24 +166,28 @@ class LocalStore(LocalStrays):
                 if self.durable:
                     sync_path(f"{self.root}/{key[:2]}")
             except BaseException:
-                self._remove_segments(Blob(key=key, state={"segments": listed}))
+                for path in made:
+                    with suppress(FileNotFoundError):
+                        os.unlink(path)
                 raise
         return blob
 
     def _link_part(
-        self, key: str, part: Blob, length: int, start: int, number: int
-    ) -> list[list[Any]]:
-        """Links to the files of a part that hold bytes; as segments from ``start`` on."""
+        self, key: str, part: Blob, length: int, made: list[str]
+    ) -> list[tuple[int, str]]:
+        """Links to the files of a part that hold bytes: where in it they begin, and their names.
+        ``made`` are the paths of all links so far."""
         found = self.segments(part)
         stops = [segment.start for segment in found[1:]] + [length]
-        listed: list[list[Any]] = []
+        listed: list[tuple[int, str]] = []
         for segment, stop in zip(found, stops, strict=True):
             if stop == segment.start:
                 continue
-            suffix = f"p{number + len(listed)}"
-            link = _Segment(f"{self.root}/{key[:2]}", key, start + segment.start, suffix)
+            suffix = f"p{len(made)}"
+            link = _Segment(f"{self.root}/{key[:2]}", key, segment.start, suffix)
+            made.append(link.path)
             self._link(segment.path, link.path, stop - segment.start)
-            listed.append([link.start, suffix])
+            listed.append((segment.start, suffix))
         return listed
 
     def _link(self, source: str, target: str, length: int) -> None:
@@ -171,17 +195,28 @@ class LocalStore(LocalStrays):
             os.link(source, target)
         except FileExistsError:
             return  # an earlier try came so far
+        except FileNotFoundError as error:
+            raise StoreError(_MISSING) from error
         except OSError as error:
             # a file system that knows no hard links, or a file that has all it may have
             if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}:
                 raise
-            out = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            try:
-                copy_bytes(source, out, length, lambda: True)
-                if self.durable:
-                    os.fsync(out)
-            finally:
-                os.close(out)
+            self._copy(source, target, length)
+
+    def _copy(self, source: str, target: str, length: int) -> None:
+        """Under a name of its own first: what has the target's name is whole."""
+        beside = f"{target}.{uuid.uuid4().hex}"
+        out = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            copy_bytes(source, out, length, lambda: True)
+            if self.durable:
+                os.fsync(out)
+            os.rename(beside, target)
+        except BaseException:
+            os.unlink(beside)
+            raise
+        finally:
+            os.close(out)
 
     def _claim(self, parts: Sequence[tuple[Blob, int]]) -> bool:
         """Whether the file of the first part that has bytes is this upload's to go on in. One
@@ -209,7 +244,7 @@ class LocalStore(LocalStrays):
     def complete(
         self, blob: Blob, name: str, length: int, token: str, still_mine: Callable[[], bool]
     ) -> None:
-        with store_errors():
+        with store_errors(), _unless_lost(still_mine):
             target = self.storage.path(name)
             if self._is_published(target, length):
                 self._remove_segments(blob)
@@ -286,6 +321,10 @@ class LocalStore(LocalStrays):
                 os.lseek(out, segment.start, os.SEEK_SET)
                 copy_bytes(segment.path, out, stop - segment.start, still_mine)
             os.ftruncate(out, length)
+        except BaseException:
+            if not in_place:
+                os.unlink(joined)
+            raise
         finally:
             os.close(out)
         return joined
@@ -304,9 +343,12 @@ class LocalStore(LocalStrays):
                 os.fchmod(out, os.stat(source).st_mode & 0o777)
                 if self.durable:
                     os.fsync(out)
+                os.rename(beside, target)
+            except BaseException:
+                os.unlink(beside)
+                raise
             finally:
                 os.close(out)
-            os.rename(beside, target)
 
     def open(self, name: str, start: int, stop: int) -> Iterator[bytes]:
         with store_errors():
@@ -412,7 +454,11 @@ class LocalWriter(Writer):
 
     def _open_data(self) -> int:
         position = self.offset - self._segment.start
-        size = self._store.size(self._segment, position)
+        try:
+            size = self._store.size(self._segment, position)
+        except StoreError:
+            logger.error("bytes-missing", extra={"upload_id": self._blob.key})
+            raise
         if size < position:
             raise BlobTruncated(self._segment.start + size)
         self._is_new_file = not os.path.exists(self._segment.path)

@@ -1,0 +1,1 @@
+"""Requests that are almost right, by the thousand, from a seed."""
