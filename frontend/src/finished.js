@@ -1,11 +1,17 @@
 import { element, readableBytes } from './elements.js'
 
-/** The list of finished uploads under the dashboard, read out as it grows. */
+const KEY = 'tusbridge-finished'
+
+/**
+ * The list of finished uploads under the dashboard, read out as it grows.
+ * It lives in sessionStorage: this tab only, through reloads, gone when it closes.
+ */
 export class FinishedUploads {
   constructor(token) {
     this.token = token
+    this.uploads = JSON.parse(sessionStorage.getItem(KEY) ?? '[]')
     this.list = element('ul')
-    this.status = element('p', { role: 'status' }, 'Nothing uploaded yet.')
+    this.status = element('p', { role: 'status' })
     this.status.setAttribute('aria-live', 'polite')
     this.element = element(
       'section',
@@ -15,15 +21,41 @@ export class FinishedUploads {
       this.list,
     )
     this.element.setAttribute('aria-labelledby', 'tusbridge-finished')
+    this.uploads.forEach((upload) => this.#show(upload))
+    this.status.textContent = this.uploads.length ? `${this.#total()}.` : 'Nothing uploaded yet.'
   }
 
-  add({ name, size }, url) {
+  /** Twice the same upload is once: after a reload, an upload may turn out to have been finished. */
+  add({ id, name, size }, url) {
+    if (this.#has(url)) return
+    this.uploads.push({ id, name, size, url })
+    sessionStorage.setItem(KEY, JSON.stringify(this.uploads))
+    this.#show({ name, size, url })
+    this.status.textContent = `${name} is uploaded. ${this.#total()} in all.`
+  }
+
+  /**
+   * Whether what Uppy remembers of a file is from before its upload was finished. Uppy writes that down twice a second
+   * at most, and drops its copy of the file at once.
+   */
+  knows({ id, isGhost, tus }) {
+    if (tus?.uploadUrl) return this.#has(tus.uploadUrl)
+    return isGhost && this.uploads.some((upload) => upload.id === id)
+  }
+
+  #has(url) {
+    return this.uploads.some((upload) => upload.url === url)
+  }
+
+  #total() {
+    const count = this.uploads.length
+    return count === 1 ? '1 file' : `${count} files`
+  }
+
+  #show({ name, size, url }) {
     const link = element('a', { href: url, download: name }, name)
     link.addEventListener('click', (event) => this.#followWithToken(event, link))
     this.list.append(element('li', {}, link, element('span', {}, readableBytes(size))))
-    const count = this.list.childElementCount
-    const total = count === 1 ? '1 file' : `${count} files`
-    this.status.textContent = `${name} is uploaded. ${total} in all.`
   }
 
   /** A plain link carries no access token, so with one the script fetches the file itself. */

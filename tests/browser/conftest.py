@@ -1,13 +1,14 @@
 """Chromium, a page of another origin, the server, and a proxy that breaks connections."""
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.browser.site import BUNDLES, Site
+from tests.browser.upload_page import options_for
 from tests.support.proxy import FaultProxy
 from tests.support.serve import bearer_token, require, running_server
 
@@ -78,13 +79,34 @@ def context(chromium: "Browser") -> Iterator["BrowserContext"]:
 
 
 @pytest.fixture
-def blank(context: "BrowserContext") -> Iterator["Page"]:
-    """An empty page; at the end it must not have raised or broken its Content-Security-Policy."""
-    page = context.new_page()
+def open_page(context: "BrowserContext") -> Iterator[Callable[[], "Page"]]:
+    """Makes empty pages; at the end none of them must have raised or broken its
+    Content-Security-Policy."""
     raised: list[str] = []
     logged: list[str] = []
-    page.on("pageerror", lambda error: raised.append(str(error)))
-    page.on("console", lambda line: logged.append(line.text))
-    yield page
+
+    def open_one() -> "Page":
+        page = context.new_page()
+        page.on("pageerror", lambda error: raised.append(str(error)))
+        page.on("console", lambda line: logged.append(line.text))
+        # From the start, for the driver does not wait until choosers are caught.
+        page.on("filechooser", lambda chooser: None)
+        return page
+
+    yield open_one
     assert raised == []
     assert [line for line in logged if "Content Security Policy" in line] == []
+
+
+@pytest.fixture
+def blank(open_page: Callable[[], "Page"]) -> "Page":
+    """An empty page."""
+    return open_page()
+
+
+@pytest.fixture
+def page(blank: "Page", site: Site, proxy: FaultProxy) -> "Page":
+    """The site's upload page, uploading through the proxy."""
+    site.options = options_for(proxy)
+    blank.goto(site.origin)
+    return blank
