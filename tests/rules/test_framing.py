@@ -4,15 +4,16 @@ An answer without Tus-Resumable is the HTTP server's own, given before any appli
 granian's and gunicorn's parsers refuse nearly all of these by themselves, uvicorn's most.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from conformance.client import Client
 from conformance.wire import Response
-from tests.faults.support import wait_for
+from tests.faults.support import client_of, wait_for
 from tests.rules.places import rows
 from tests.rules.raw import HEAD, PATCH_FIELDS, exchange, path_of
+from tests.support.http2 import Http2Request
 from tests.support.servers import Server
 
 LENGTH = 20
@@ -209,6 +210,71 @@ def test_r6_a_creation_whose_body_is_short_leaves_nothing(server: Server, client
     connection.finish_sending()
     wait_for(lambda: connection.readable(0.1), "an answer, or the end")
     wait_for(lambda: not _left_behind(server), "no row of it left")
+
+
+APPEND = {
+    "tus-resumable": "1.0.0",
+    "content-type": "application/offset+octet-stream",
+    "upload-offset": "0",
+}
+
+
+@pytest.fixture
+def http2(shared_server: Callable[[str], Server]) -> Server:
+    """The one server that speaks HTTP/2, as proxies do with it."""
+    return shared_server("serve")
+
+
+@pytest.mark.parametrize("pause", [False, True], ids=["at-once", "after-a-while"])
+def test_r6_row_040_a_body_over_http_2_needs_no_length(http2: Server, pause: bool) -> None:
+    with client_of(http2) as client:
+        url = client.create(10)
+        with Http2Request(http2.port, "PATCH", _path(url), APPEND, has_body=True) as request:
+            if pause:
+                # the view runs before anything of the body is there
+                wait_for(lambda: _is_leased(http2, url), "the append to begin")
+            request.send(b"hello", last=False)
+            request.send(b"world", last=True)
+            assert request.status() == 204
+        client.expect_offset(url, 10)
+        client.expect_content(url, b"helloworld")
+
+
+def test_r6_row_066_no_body_over_http_2_is_none(http2: Server) -> None:
+    """Neither is a Content-Type asked for, nor is anything waited for."""
+    before = len(rows(http2))
+    fields = {"tus-resumable": "1.0.0", "upload-length": "10"}
+    with Http2Request(http2.port, "POST", "/files/", fields, has_body=False) as request:
+        request.status()
+    assert len(rows(http2)) == before + 1
+    with client_of(http2) as client:
+        url = client.create(10)
+        with Http2Request(http2.port, "PATCH", _path(url), APPEND, has_body=False) as request:
+            assert request.status() == 204
+        client.expect_offset(url, 0)
+        with Http2Request(http2.port, "DELETE", _path(url), APPEND, has_body=False) as request:
+            assert request.status() == 204
+        client.expect_gone(url)
+
+
+def test_r6_a_body_over_http_2_that_breaks_off_completes_nothing(http2: Server) -> None:
+    with client_of(http2) as client:
+        url = client.create(10)
+        with Http2Request(http2.port, "PATCH", _path(url), APPEND, has_body=True) as request:
+            request.send(b"012345678", last=False)
+            wait_for(lambda: client.offset(url) == 9, "what came to be kept")
+            request.cancel()
+            assert client.send("GET", url).status == 409
+        _go_on(client, url, b"0123456789")
+
+
+def _path(url: str) -> str:
+    return path_of(url).decode()
+
+
+def _is_leased(server: Server, url: str) -> bool:
+    upload_id = url.rpartition("/")[2]
+    return bool(rows(server, "upload_id = ? AND lease_token IS NOT NULL", upload_id))
 
 
 def _left_behind(server: Server) -> list[str]:

@@ -155,6 +155,26 @@ def test_the_request_that_django_adds_is_no_fact(formatter: type[logging.Formatt
 
 
 @pytest.mark.parametrize("formatter", [TextFormatter, JsonFormatter])
+def test_r45_of_an_id_the_beginning_is_shown(formatter: type[logging.Formatter]) -> None:
+    """As a fact, in others' messages, in paths of a traceback; whole ids are secrets."""
+    upload_id = "0123456789abcdef0123456789abcdef"
+    made = failed("%s is not found")
+    made.args = (f"/files/{upload_id}",)
+    vars(made).update(upload_id=upload_id, path=f"/x/01/{upload_id}.lock")
+    error = RuntimeError(f"no file at /x/{upload_id}.{upload_id}.joined")
+    made.exc_info = (RuntimeError, error, None)
+    line = formatter().format(made)
+    assert upload_id[:9] not in line
+    assert line.count(upload_id[:8]) == 5
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter, JsonFormatter])
+@pytest.mark.parametrize("text", ["0123456789abcdef" * 4, "0123456789abcdef" * 2 + "0", "cafe"])
+def test_what_is_no_id_is_shown_whole(formatter: type[logging.Formatter], text: str) -> None:
+    assert text in formatter().format(record(digest=text))
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter, JsonFormatter])
 def test_a_record_can_be_formatted_twice(formatter: type[logging.Formatter]) -> None:
     made = failed()
     assert formatter().format(made) == formatter().format(made)

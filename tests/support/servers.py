@@ -133,8 +133,9 @@ def running(
 
 
 def _tracebacks(log: str) -> list[str]:
-    """Each with the line before it, and its error."""
-    return re.findall(r"(?m)^.*\nTraceback \(most recent call last\):\n(?: .*\n)*.*", f"\n{log}")
+    """Each with the line before it, and its error; in JSON it is part of its line."""
+    found = re.findall(r"(?m)^.*\nTraceback \(most recent call last\):\n(?: .*\n)*.*", f"\n{log}")
+    return found + [line for line in log.splitlines() if "Traceback" in line[1:]]
 
 
 def _serve_command(

@@ -201,15 +201,21 @@ def parse_upload_url(url: str, path: str, host: str) -> str:
         parts = urlsplit(url)
     except ValueError as error:
         raise errors.InvalidField("Upload-Concat", "names what is no URL") from error
-    port = _DEFAULT_PORTS.get(parts.scheme, "")
     is_ours = not parts.scheme and not parts.netloc
     if parts.scheme in _DEFAULT_PORTS:
-        is_ours = parts.netloc.lower().removesuffix(port) == host.lower().removesuffix(port)
+        port = _DEFAULT_PORTS[parts.scheme]
+        is_ours = _without_port(parts.netloc, port) == _without_port(host, port)
     upload_id = parts.path.removeprefix(f"{path.rstrip('/')}/")
     is_bare = not parts.query and not parts.fragment and upload_id != parts.path
     if not is_ours or not is_bare or not UPLOAD_ID.fullmatch(upload_id):
         raise errors.InvalidField("Upload-Concat", "names what is no upload of this server")
     return upload_id
+
+
+def _without_port(netloc: str, port: str) -> str:
+    """In lower case, and without this port; one that has another stays as it is."""
+    name = netloc.lower().removesuffix(port)
+    return netloc.lower() if ":" in name.rpartition("]")[2] else name
 
 
 def parse_append(fields: Fields, *, has_trailers: bool = False) -> AppendRequest:
