@@ -22,8 +22,8 @@ const TEXTS = {
     sessionRestored: 'Unfinished uploads',
     recoveredAllFiles: 'Go on with the upload: what has arrived is not sent again.',
     recoveredXFiles: {
-      0: 'Pick the marked file again: this browser kept no copy of it. Its upload goes on where it stopped.',
-      1: 'Pick the %{smart_count} marked files again: this browser kept no copies of them. Their uploads go on where they stopped.',
+      0: 'Pick the marked file again: no copy of it was kept. Its upload goes on where it stopped.',
+      1: 'Pick the %{smart_count} marked files again: no copies were kept. Their uploads go on where they stopped.',
     },
     reSelect: 'Pick again',
   },

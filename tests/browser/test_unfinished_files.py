@@ -112,7 +112,7 @@ def test_a_large_file_is_picked_again_and_goes_on(
     page.reload()
     wait_until_restored(page)
     let_pass(held)
-    page.get_by_text("this browser kept no copy of it").wait_for()
+    page.get_by_text("no copy of it was kept").wait_for()
     assert page.get_by_role("button", name="Upload 1 file").is_disabled()
     page.get_by_role("button", name="Pick again").click()
     with page.expect_file_chooser() as chooser:

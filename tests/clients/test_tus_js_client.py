@@ -41,22 +41,11 @@ def test_file_arrives_whole(proxy: FaultProxy, tmp_path: Path, name: str, reques
     outcome = upload(proxy.url, file, options=options, source=mode.source)
     assert_served(outcome, file)
     assert mode.in_order(outcome) == mode.wire
+    if "uploadLengthDeferred" in mode.options:
+        assert_length_told_last(outcome)
     ids = {sent.fields.get("X-Request-ID") for sent in outcome.requests}
     assert len(ids) == (len(outcome.requests) if request_id else 1)
     assert LENGTH <= proxy.bytes_upstream <= LENGTH + HEADS_BYTES
-
-
-@pytest.mark.parametrize("name", ["deferred", "deferred-stream"])
-def test_length_is_told_at_the_end(tus_server: str, tmp_path: Path, name: str) -> None:
-    file = make_file(tmp_path, LENGTH)
-    mode = MODES[name]
-    outcome = upload(tus_server, file, options=mode.options, source=mode.source)
-    assert_served(outcome, file)
-    assert_length_told_last(outcome)
-    assert outcome.url
-    fields = ask(outcome.url)
-    assert fields["upload-length"] == fields["upload-offset"] == str(LENGTH)
-    assert "upload-defer-length" not in fields
 
 
 def test_stream_of_unknown_length_goes_on_in_mid_chunk(proxy: FaultProxy, tmp_path: Path) -> None:

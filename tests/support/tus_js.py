@@ -9,7 +9,7 @@ from typing import Any, Self
 import pytest
 
 from tests.support.proxy import Fault, FaultProxy
-from tests.support.serve import download, metadata_of, sha256
+from tests.support.serve import ask, download, metadata_of, sha256
 
 MIB = 1024 * 1024
 # No multiple of a chunk: on Node, tus-js-client 4.3.1 never ends a stream of such a length.
@@ -118,11 +118,15 @@ def assert_gone(url: str) -> None:
 
 
 def assert_length_told_last(outcome: Outcome) -> None:
-    """The length was deferred, and the last request told it."""
+    """The length was deferred, the last request told it, and the server knows it for good."""
     first, *between, last = (sent.fields for sent in outcome.requests)
-    assert (first.get("Upload-Defer-Length"), first.get("Upload-Length")) == ("1", None)
-    assert [fields.get("Upload-Length") for fields in between] == [None] * len(between)
-    assert last["Upload-Length"] == str(LENGTH)
+    assert first.get("Upload-Defer-Length") == "1", first
+    assert not [fields for fields in (first, *between) if "Upload-Length" in fields], between
+    assert last["Upload-Length"] == str(LENGTH), last
+    assert outcome.url, outcome
+    told = ask(outcome.url)
+    assert told["upload-length"] == told["upload-offset"] == str(LENGTH), told
+    assert "upload-defer-length" not in told, told
 
 
 def hold_all(proxy: FaultProxy, after_bytes: int, count: int) -> list[Fault]:
