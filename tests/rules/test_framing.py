@@ -221,8 +221,8 @@ APPEND = {
 
 @pytest.fixture
 def http2(shared_server: Callable[[str], Server]) -> Server:
-    """The one server that speaks HTTP/2, as proxies do with it."""
-    return shared_server("serve")
+    """A site behind a server that speaks HTTP/2 too, as proxies do with it."""
+    return shared_server("granian")
 
 
 @pytest.mark.parametrize("pause", [False, True], ids=["at-once", "after-a-while"])

@@ -4,7 +4,7 @@ import base64
 import select
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -267,7 +267,6 @@ def absolute_server(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Callable[[str], Server]]:
     """Gives absolute URLs, believes no proxy, and goes by one name only."""
-    from contextlib import ExitStack
 
     with ExitStack() as stack:
         found: dict[str, Server] = {}

@@ -168,6 +168,11 @@ def _site_command(kind: str, port: int, flags: tuple[str, ...]) -> list[str]:
             ),
             "tests.site.wsgi:application",
         ]
+    if kind == "granian":
+        return [
+            *(sys.executable, "-m", "granian", "--interface", "asgi", "--http", "auto"),
+            *("--no-ws", "--port", str(port), *flags, "tests.site.asgi:application"),
+        ]
     return [
         *(sys.executable, "-m", "uvicorn", "--port", str(port), "--log-level", "warning", *flags),
         "tests.site.asgi:application",

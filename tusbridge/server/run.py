@@ -41,7 +41,7 @@ def serve() -> None:
     raise_descriptor_limit()
     announce(config)
     from django.db import connections  # noqa: PLC0415 after set_up
-    from granian.constants import Interfaces, Loops  # noqa: PLC0415
+    from granian.constants import HTTPModes, Interfaces, Loops  # noqa: PLC0415
     from granian.http import HTTP1Settings  # noqa: PLC0415
     from granian.server import Server  # noqa: PLC0415
 
@@ -53,6 +53,8 @@ def serve() -> None:
         interface=Interfaces.ASGI,
         workers=config.workers,
         loop=Loops.asyncio,
+        # where HTTP/2 is looked out for, a client that says nothing, or `P`, is waited for for ever
+        http=HTTPModes.http1,
         backlog=_BACKLOG,
         backpressure=_BACKPRESSURE,
         http1_settings=HTTP1Settings(header_read_timeout=header_timeout_ms(config)),
