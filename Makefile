@@ -46,6 +46,7 @@ test-services: $(VENV)/.services frontend
 
 torture: $(VENV)/.services
 	TUSBRIDGE_KILLS=50 TUSBRIDGE_TORTURE_RUNS=5 TUSBRIDGE_CROWD=1000 TUSBRIDGE_BIG_MIB=2048 \
+	  TUSBRIDGE_MANY_MIB=256 \
 	  $(BIN)/python -m pytest tests/faults tests/crowd --timeout 3000 -s $(ARGS)
 
 # another seed each time; what fails names its own, for TUSBRIDGE_FUZZ_SEED

@@ -105,6 +105,62 @@ class TestSettings:
         assert (upload.filename, upload.content_type) == ("häuser.png", "image/png")
 
 
+class TestHosts:
+    """R31: a name that is not the site's is refused before anything is made."""
+
+    @pytest.fixture(autouse=True)
+    def one_name(self, settings: Any, tusbridge_settings: Callable[..., None]) -> None:
+        settings.ALLOWED_HOSTS = ["uploads.example"]
+        tusbridge_settings(ABSOLUTE_LOCATION=True)
+
+    @pytest.mark.parametrize(
+        "host",
+        ["evil.example", "uploads.example.evil.example", "a b", "", "[::1", "x@uploads.example"],
+    )
+    def test_r31_others_are_a_400_for_every_request(self, client: Client, host: str) -> None:
+        url = create(client, HTTP_HOST="uploads.example")["Location"].removeprefix("http://")
+        path = url.removeprefix("uploads.example")
+        refused = create(client, HTTP_HOST=host)
+        assert refused.status_code == 400
+        assert refused["Tus-Resumable"] == "1.0.0"
+        assert Upload.objects.count() == 1
+        final = {"HTTP_UPLOAD_CONCAT": f"final;{path}", "HTTP_HOST": host}
+        assert client.generic("POST", "/files/", **TUS, **final).status_code == 400
+        assert client.head(path, HTTP_HOST=host, **TUS).status_code == 400
+        assert client.options("/files/", HTTP_HOST=host).status_code == 400
+
+    def test_r31_its_own_is_in_the_location(self, client: Client) -> None:
+        location = create(client, HTTP_HOST="uploads.example:8000")["Location"]
+        assert location.startswith("http://uploads.example:8000/files/")
+
+    def test_r31_a_proxys_word_counts_where_the_site_says_so(
+        self, client: Client, settings: Any
+    ) -> None:
+        told = {"HTTP_HOST": "uploads.example", "HTTP_X_FORWARDED_HOST": "evil.example"}
+        assert create(client, **told)["Location"].startswith("http://uploads.example/")
+        settings.USE_X_FORWARDED_HOST = True
+        assert create(client, **told).status_code == 400
+        settings.ALLOWED_HOSTS = ["evil.example"]
+        assert create(client, **told)["Location"].startswith("http://evil.example/")
+
+
+class TestBodiesWithoutALength:
+    """On a server that does not say where they end: 411, and nothing of it stays."""
+
+    CHUNKED = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_TYPE": BYTES}
+
+    def test_row_040_an_append_lets_the_lease_go(self, client: Client) -> None:
+        url = create(client)["Location"]
+        fields = {"HTTP_UPLOAD_OFFSET": "0", **TUS, **self.CHUNKED}
+        assert client.generic("PATCH", url, **fields).status_code == 411
+        assert Upload.objects.get().lease_token is None
+        assert patch(client, url, b"helloworld").status_code == 204
+
+    def test_row_080_a_creation_leaves_no_upload(self, client: Client) -> None:
+        assert create(client, **self.CHUNKED).status_code == 411
+        assert not Upload.objects.exists()
+
+
 class TestFaults:
     @pytest.fixture(autouse=True)
     def origins(self, tusbridge_settings: Callable[..., None]) -> None:

@@ -164,6 +164,20 @@ def test_creation_with_a_length_is_taken(text: str, length: int) -> None:
         pytest.param(
             {"upload-concat": "final;" + "/files/a " * (tus.MAX_PARTS + 1)}, id="R16-too-many-parts"
         ),
+        # the field is told by HEAD as it came, and must be one that any server can send
+        *(
+            pytest.param({"upload-concat": f"final;{urls}"}, id=f"R16-{urls!r}")
+            for urls in (
+                "/files/a\x1c/files/b",
+                "/files/a\x85/files/b",
+                "/files/a\xa0/files/b",
+                "/files/a\x0b/files/b",
+                "\x01/files/a",
+                "/files/\xe9",
+                "/files/a\x7f",
+                "/files/a\r\nX: y",
+            )
+        ),
     ],
 )
 def test_creation_with_broken_fields_is_a_400(fields: dict[str, str]) -> None:
@@ -246,6 +260,9 @@ def test_row_109_a_part_is_named_absolutely_or_by_path(url: str, path: str) -> N
         f"ftp://host.example/files/{ID}",
         f"file:///files/{ID}",
         f"http://[host/files/{ID}",
+        f"http://host.example:80:80/files/{ID}",
+        f"http://host.example:8080:80/files/{ID}",
+        f"http://host.example:/files/{ID}",
     ],
 )
 def test_row_120_r16_r30_what_is_no_upload_of_this_server_is_refused(url: str) -> None:
@@ -416,6 +433,39 @@ def test_creation_tells_whether_bytes_follow(
 )
 def test_creation_with_a_body_of_another_type_is_a_415(fields: dict[str, str]) -> None:
     assert status_of(tus.parse_create, {"upload-length": "5"} | fields) == 415
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "[::1]:8000", "host.example", "[::1]"])
+def test_row_107_a_part_is_found_by_the_servers_own_name(host: str) -> None:
+    assert tus.parse_upload_url(f"http://{host}/files/{ID}", "/files/", host) == ID
+    wrong = f"http://{host}:80/files/{ID}"
+    if "8000" in host:
+        with pytest.raises(errors.InvalidField):
+            tus.parse_upload_url(wrong, "/files/", host)
+    else:
+        assert tus.parse_upload_url(wrong, "/files/", host) == ID
+
+
+@pytest.mark.parametrize(
+    "coding",
+    ["", "gzip", "identity", "gzip, chunked", "chunked, chunked", "chunked;q=1", "\x0bchunked"],
+)
+@pytest.mark.parametrize("parse", [tus.parse_create, tus.parse_append])
+def test_r28_a_body_in_another_coding_is_refused(parse: Any, coding: str) -> None:
+    """Some servers hand over what is coded besides, and its bytes would be kept as they came."""
+    fields = {
+        "upload-length": "5",
+        "upload-offset": "0",
+        "content-type": TYPE,
+        "transfer-encoding": coding,
+    }
+    with pytest.raises(errors.AmbiguousBody):
+        parse(fields)
+
+
+@pytest.mark.parametrize("coding", ["chunked", "Chunked", " chunked\t"])
+def test_r28_chunked_is_chunked_in_any_case(coding: str) -> None:
+    assert tus.parse_content_length({"transfer-encoding": coding}) is None
 
 
 @pytest.mark.parametrize("length", ["5", "0"])

@@ -287,8 +287,43 @@ class TestRefused:
         assert not Upload.objects.filter(concat="final").exists()
         assert join(service, parts).is_complete
 
+    def test_r16_a_part_that_goes_meanwhile_is_not_found(
+        self,
+        service: UploadService,
+        parts: list[AbstractUpload],
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        """Its row was read, then came the DELETE: no failure of the store, and nothing is left."""
+        concat = LocalStore.concat
+
+        def too_late(self: LocalStore, *args: Any) -> Any:
+            service.terminate(parts[1])
+            return concat(self, *args)
+
+        monkeypatch.setattr(LocalStore, "concat", too_late)
+        with pytest.raises(UploadNotFound):
+            join(service, parts)
+        assert not Upload.objects.filter(concat="final").exists()
+        assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
 
 class TestUnfinished:
+    def test_r16_only_so_many_may_wait_for_one_part(self, service: UploadService) -> None:
+        """Its last byte has all of them made. Those that were given up do not count."""
+        part = make_part(service, b"part", b"")
+        most = concatenating.MAX_WAITING
+        finals = [join(service, [part], metadata=f"k{number}") for number in range(most)]
+        with pytest.raises(InvalidField, match="too many wait"):
+            join(service, [part], metadata="more")
+        service.terminate(finals.pop())
+        finals.append(join(service, [part], metadata="instead"))
+        assert len(row(part).parts["finals"]) == most
+        finish(service, part, b"part")
+        assert {row(final).status for final in finals} == {Status.COMPLETE}
+        # a part that is complete is waited for by nobody
+        assert join(service, [part], metadata="late").is_complete
+
     def test_row_125_it_waits_for_its_parts_and_is_told_of_once(
         self, service: UploadService, completed: list[str]
     ) -> None:

@@ -669,3 +669,36 @@ def test_R2_an_upload_whose_bytes_are_short_at_completion_is_taken_down(  # noqa
     assert service.head(upload.upload_id, NOBODY).offset == 3
     append(service, upload, 3, b"loworld")
     assert content(service, upload) == CONTENT
+
+
+def test_r15_an_upload_that_goes_while_it_is_asked_for_is_not_found(
+    service: UploadService, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The row was read, then came the DELETE: no bytes are missing, and nobody is told so."""
+    upload = make(service)
+    append(service, upload, 0, b"hello")
+    available = LocalStore.available
+
+    def too_late(self: LocalStore, *args: Any) -> int:
+        monkeypatch.setattr(LocalStore, "available", available)
+        service.terminate(upload)
+        return available(self, *args)
+
+    monkeypatch.setattr(LocalStore, "available", too_late)
+    with pytest.raises(UploadNotFound):
+        service.head(upload.upload_id, NOBODY)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+def test_bytes_that_are_really_missing_are_told_to_whoever_reads_the_log(
+    service: UploadService, media: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    upload = make(service)
+    append(service, upload, 0, b"hello")
+    next(media.with_name("media.partial").rglob(upload.upload_id)).unlink()
+    with pytest.raises(StoreError):
+        service.head(upload.upload_id, NOBODY)
+    with pytest.raises(StoreError):
+        append(service, upload, 5, b"world")
+    told = [r.message for r in caplog.records if r.levelname == "ERROR"]
+    assert told.count("bytes-missing") == 2

@@ -383,3 +383,116 @@ def test_a_file_system_that_cannot_copy_ranges_copies_all_the_same(
     monkeypatch.setattr(os, "copy_file_range", refuse)
     store.complete(store.concat(KEY, parts_of(store)), NAME, 14, ONE, yes)
     assert finished(NAME) == b"onetwotwothree"
+
+
+# --- what goes under our hands, and what is not to be left
+
+
+@pytest.mark.parametrize("joined", [False, True], ids=["one-file", "several"])
+def test_r15_completing_what_was_deleted_meanwhile_is_a_lost_lease(
+    joined: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And no failure of the store: nothing of it is logged, no client is told to try again."""
+    store = make_store(tmp_path)
+    blob = write(store, store.create(KEY, 5), 0, b"hello")
+    if joined:
+        blob = store.concat("d" * 32, [(blob, 5), (blob, 5)])
+    store.delete(blob, "")
+    with pytest.raises(LeaseLost):
+        store.complete(blob, NAME, 10 if joined else 5, ONE, no)
+    assert not caplog.records
+    with pytest.raises(StoreError):
+        store.complete(blob, NAME, 10 if joined else 5, ONE, yes)
+
+
+def test_r15_a_join_that_fails_leaves_no_file(tmp_path: Path) -> None:
+    """Nobody would ever look for it: it has a name of its own."""
+    store = make_store(tmp_path)
+    parts = parts_of(store)
+    store.concat("e" * 32, parts)
+    blob = store.concat(KEY, parts)
+    assert not blob.state["in_place"]
+    asked = iter([True, False])
+    with pytest.raises(LeaseLost):
+        store.complete(blob, NAME, 14, ONE, lambda: next(asked, False))
+    assert not [name for name in partial(tmp_path) if name.endswith(".joined")]
+
+
+def test_r11_a_copy_between_file_systems_that_fails_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Least of all in the folder of finished files, and on a disk that is full."""
+    store = make_store(tmp_path)
+    blob = write(store, store.create(KEY, 5), 0, b"hello")
+
+    def other_file_system(source: str, target: str) -> None:
+        raise OSError(errno.EXDEV, "another file system")
+
+    def full(*args: object) -> int:
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rename", other_file_system)
+        patched.setattr(os, "copy_file_range", full)
+        with pytest.raises(StoreFull):
+            store.complete(blob, NAME, 5, ONE, yes)
+    assert [path for path in (tmp_path / "files").rglob("*") if path.is_file()] == []
+    store.complete(blob, NAME, 5, ONE, yes)
+
+
+def test_r16_a_part_that_is_gone_is_missing_and_leaves_no_links(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = make_store(tmp_path)
+    parts = parts_of(store)
+    store.delete(parts[-1][0], "")
+    with pytest.raises(StoreError):
+        store.concat(KEY, parts)
+    assert not [name for name in partial(tmp_path) if name.startswith(KEY)]
+    assert not caplog.records
+
+
+def test_r16_a_part_that_comes_a_thousand_times_is_linked_once(
+    tmp_path: Path, finished: Callable[[str], bytes]
+) -> None:
+    store = make_store(tmp_path)
+    blob = write(store, store.create("a" * 32, 2), 0, b"ab")
+    other = write(store, store.create("b" * 32, 1), 0, b"c")
+    final = store.concat(KEY, [(blob, 2), (other, 1), *[(blob, 2)] * 998])
+    assert [name for name in partial(tmp_path) if name.startswith(KEY)] == [
+        f"{KEY}.p0",
+        f"{KEY}.p1",
+    ]
+    assert store.available(final, 1999) == 1999
+    store.complete(final, NAME, 1999, ONE, yes)
+    assert finished(NAME) == b"abc" + b"ab" * 998
+    assert not [name for name in partial(tmp_path) if name.startswith(KEY)]
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EMLINK])
+def test_r16_half_a_copy_of_a_part_is_never_taken_for_the_part(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Callable[[str], bytes]
+) -> None:
+    """Where there are no hard links, or no more of them: a crash in mid-copy, then the next try."""
+    store = make_store(tmp_path)
+    parts = parts_of(store)
+
+    def refuse(source: str, target: str) -> None:
+        if os.path.exists(target):
+            raise FileExistsError(errno.EEXIST, "there is one")
+        raise OSError(number, "no link")
+
+    def crash_half_way(fd: int, out: int, count: int) -> int:
+        os.write(out, b"?")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "link", refuse)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "copy_file_range", crash_half_way)
+        patched.setattr(
+            os, "unlink", lambda path: None
+        )  # a process that is killed clears nothing up
+        with pytest.raises(KeyboardInterrupt):
+            store.concat(KEY, parts)
+    store.complete(store.concat(KEY, parts), NAME, 14, ONE, yes)
+    assert finished(NAME) == b"onetwotwothree"

@@ -1,0 +1,122 @@
+"""The front and its intake, before a server that is played: what they take and pass on."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from tests.crowd.wire import run
+from tusbridge.front import Front
+from tusbridge.intake import BATCH_BYTES, SMALL_BYTES, Intake
+
+SECONDS = 20
+PIECE = 16 * 1024
+Message = dict[str, Any]
+
+
+def within(work: Coroutine[Any, Any, Any]) -> Any:
+    """In a thread of its own: in the main one the front would take over the process' signals."""
+    return run(asyncio.wait_for(work, SECONDS))
+
+
+class Peer:
+    """A server's side of one request, whose body never ends."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self.sent: list[Message] = []
+
+    async def receive(self) -> Message:
+        self.taken += PIECE
+        return {"type": "http.request", "body": bytes(PIECE), "more_body": True}
+
+    async def send(self, message: Message) -> None:
+        self.sent.append(message)
+
+    @property
+    def fields(self) -> dict[bytes, bytes]:
+        return dict(self.sent[0]["headers"])
+
+
+def scope(*fields: tuple[bytes, bytes]) -> Message:
+    """A request for a page of the site."""
+    return {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": "/page",
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(b"host", b"testserver"), *fields],
+    }
+
+
+async def _turn() -> None:
+    """Let everything run that can."""
+    for _ in range(1000):
+        await asyncio.sleep(0)
+
+
+def test_r52_a_body_that_nobody_writes_yet_is_held_in_small_part_only() -> None:
+    """A request that waits for a busy upload, or for a thread, costs little memory; once an append
+    takes it, batches may be large."""
+
+    async def take() -> tuple[int, int]:
+        peer = Peer()
+        intake = Intake(peer.receive, None)
+        intake.start()
+        await _turn()
+        before = peer.taken
+        intake.widen(BATCH_BYTES)
+        await _turn()
+        intake.close()
+        return before, peer.taken
+
+    before, after = within(take())
+    assert before == 2 * SMALL_BYTES
+    assert after == 2 * BATCH_BYTES
+
+
+def test_r28_a_body_of_two_lengths_is_not_passed_on() -> None:
+    """Not to the site either: what comes behind it could be a request to us."""
+    asked: list[Message] = []
+
+    async def site(scope: Message, receive: Any, send: Any) -> None:
+        asked.append(scope)
+
+    peer = Peer()
+    both = scope((b"transfer-encoding", b"chunked"), (b"content-length", b"5"))
+    within(Front(site)(both, peer.receive, peer.send))
+    assert peer.sent[0]["status"] == 400
+    assert peer.fields[b"connection"] == b"close"
+    assert not asked
+
+
+def test_r21_a_site_that_says_nothing_does_not_make_a_500_of_it() -> None:
+    """Django's own handler, when a body breaks off."""
+
+    async def site(scope: Message, receive: Any, send: Any) -> None:
+        await receive()
+
+    peer = Peer()
+    within(Front(site)(scope((b"content-length", b"5")), peer.receive, peer.send))
+    assert [message["type"] for message in peer.sent] == [
+        "http.response.start",
+        "http.response.body",
+    ]
+    assert peer.sent[0]["status"] == 400
+
+
+@pytest.mark.parametrize("fields", [(), ((b"content-length", b"5"),)], ids=["no-body", "a-body"])
+def test_what_the_site_says_is_left_as_it_is(fields: tuple[tuple[bytes, bytes], ...]) -> None:
+    answer = [{"type": "http.response.start", "status": 200}, {"type": "http.response.body"}]
+
+    async def site(scope: Message, receive: Any, send: Any) -> None:
+        for message in answer:
+            await send(message)
+
+    peer = Peer()
+    within(Front(site)(scope(*fields), peer.receive, peer.send))
+    assert peer.sent == answer
