@@ -84,6 +84,7 @@ class TestDatabase:
         sqlite(NAME=name, OPTIONS={})
         assert ids() == []
 
+    @pytest.mark.service
     def test_W004_statements_that_fail_instead_of_waiting(self, postgresql: Any) -> None:  # noqa: N802
         from django.db.backends.postgresql.psycopg_any import IsolationLevel
 
@@ -93,6 +94,7 @@ class TestDatabase:
             postgresql(OPTIONS={"isolation_level": level})
             assert ids() == ["W004"]
 
+    @pytest.mark.service
     @pytest.mark.parametrize("age", [None, 60])
     def test_W005_connections_that_may_be_dead(self, postgresql: Any, age: int | None) -> None:  # noqa: N802
         postgresql(CONN_MAX_AGE=0)
