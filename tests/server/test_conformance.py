@@ -112,11 +112,23 @@ def test_row(
 
 @pytest.mark.service
 @pytest.mark.parametrize("check", ALL, ids=lambda check: check.id)
-@pytest.mark.parametrize("database", ["postgresql", "mariadb"])
+@pytest.mark.parametrize(
+    ("kind", "database"),
+    [
+        ("serve", "postgresql"),
+        ("serve", "mariadb"),
+        ("gunicorn", "postgresql"),
+        ("uvicorn", "postgresql"),
+    ],
+)
 def test_row_on(
-    database: str, check: Check, results: Servers, tmp_path_factory: pytest.TempPathFactory
+    kind: str,
+    database: str,
+    check: Check,
+    results: Servers,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    _assert_passes(check, _results_of(results, "serve", database, tmp_path_factory), "serve")
+    _assert_passes(check, _results_of(results, kind, database, tmp_path_factory), kind)
 
 
 def test_the_runner_prints_a_report_and_fails_on_a_server_that_is_not_there() -> None:
