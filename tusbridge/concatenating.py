@@ -30,7 +30,13 @@ from tusbridge.models import AbstractUpload, Concat, Protocol, Status, generate_
 from tusbridge.policy import Actor
 from tusbridge.protocol import rules
 from tusbridge.protocol.rules import CreateRequest
-from tusbridge.rows import database_errors, database_of, get_row, release_connections
+from tusbridge.rows import (
+    database_errors,
+    database_of,
+    get_row,
+    insert_row,
+    release_connections,
+)
 
 if TYPE_CHECKING:
     from tusbridge.service import UploadService
@@ -76,8 +82,7 @@ class Concatenation:
                 logger.error("bytes-missing", extra={"upload_id": final.upload_id})
                 raise
         try:
-            with database_errors(self._using), transaction.atomic(using=self._using):
-                final.save(using=self._using, force_insert=True)
+            insert_row(final)
         except IntegrityError:
             # the same request, at the same time; after any other error the row may be there
             service.store_of(final).delete(service.blob_of(final), "")

@@ -5,18 +5,31 @@ is still the ORM's, for whatever model and database the site has. ``database_err
 the database's errors become ours.
 """
 
+import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from django.db import InterfaceError, InternalError, OperationalError, connections, router
+from django.db import (
+    DataError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    connections,
+    router,
+    transaction,
+)
 
 from tusbridge.errors import DatabaseUnavailable, StoreFull
 from tusbridge.models import AbstractUpload
 
 _PLACEHOLDER_ID = "0" * 32
+# MySQL's error for a character that a column's character set does not have, and what those are
+# with its ``utf8`` of three bytes.
+_NOT_IN_CHARSET = 1366
+_BEYOND_THREE_BYTES = re.compile("[\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +69,31 @@ def release_connections() -> None:
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:
             connection.close()
+
+
+def insert_row(upload: AbstractUpload) -> None:
+    """Insert a new upload. Where the database does not know a character of its name, that becomes
+    a replacement character; ``metadata`` has the name as it was sent.
+
+    :raises IntegrityError: a unique key is taken.
+    :raises DatabaseUnavailable: it may be there or not.
+    """
+    using = database_of(type(upload))
+    with database_errors(using):
+        try:
+            _insert(upload, using)
+        except (DataError, OperationalError) as error:
+            if error.args[:1] != (_NOT_IN_CHARSET,):
+                raise
+            upload.filename = _BEYOND_THREE_BYTES.sub("\ufffd", upload.filename)
+            upload.content_type = _BEYOND_THREE_BYTES.sub("\ufffd", upload.content_type)
+            _insert(upload, using)
+
+
+def _insert(upload: AbstractUpload, using: str) -> None:
+    is_inside = connections[using].in_atomic_block
+    with transaction.atomic(using=using) if is_inside else nullcontext():
+        upload.save(using=using, force_insert=True)
 
 
 def get_row(model: type[AbstractUpload], upload_id: str) -> AbstractUpload | None:

@@ -42,7 +42,13 @@ from tusbridge.protocol import rules
 from tusbridge.protocol.checksums import RunningChecksum
 from tusbridge.protocol.rules import AppendPlan, AppendRequest, CreateRequest
 from tusbridge.protocol.tus import UPLOAD_ID
-from tusbridge.rows import database_errors, database_of, get_row, release_connections
+from tusbridge.rows import (
+    database_errors,
+    database_of,
+    get_row,
+    insert_row,
+    release_connections,
+)
 from tusbridge.stores import Blob, Store, get_store
 from tusbridge.sweeping import Sweeper, SweepResult
 
@@ -194,9 +200,7 @@ class UploadService:
             upload.lease_until = leases.until(self.options.LEASE_TTL)
         blob = self.store_of(upload).create(upload.upload_id, upload.length)
         upload.store_state = dict(blob.state)
-        using = database_of(self.model)
-        with database_errors(using):
-            upload.save(using=using, force_insert=True)
+        insert_row(upload)
         signals.announce(signals.upload_created, upload)
         return upload
 

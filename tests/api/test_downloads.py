@@ -127,7 +127,7 @@ def test_a_range_that_means_nothing_is_ignored(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["bytes=10-", "bytes=-0", "bytes=9223372036854775808-"])
-def test_a_range_without_any_byte_opens_nothing(text: str) -> None:
+def test_r43_a_range_without_any_byte_opens_nothing(text: str) -> None:
     service = FakeService()
     with pytest.raises(RangeNotSatisfiable) as caught:
         get(service=service, range=text)
@@ -227,7 +227,7 @@ def test_a_condition_without_a_range_changes_nothing() -> None:
     [pytest.param({}, id="whole"), pytest.param({"range": "bytes=0-1"}, id="range")],
 )
 @pytest.mark.parametrize("content_type", ["text/html", "image/svg+xml", "", "a/b\r\nX-Evil: 1"])
-def test_a_browser_saves_the_bytes_and_runs_nothing(
+def test_r43_a_browser_saves_the_bytes_and_runs_nothing(
     content_type: str, fields: dict[str, str]
 ) -> None:
     response = get(FakeUpload(content_type=content_type), FakeService(), **fields)
@@ -272,7 +272,7 @@ def test_a_download_is_named(filename: str, disposition: str) -> None:
         pytest.param("..", id="row-61-only-dots"),
     ],
 )
-def test_no_name_can_break_out_of_its_field(filename: str) -> None:
+def test_r27_no_name_can_break_out_of_its_field(filename: str) -> None:
     response = get(FakeUpload(filename=filename))
     disposition = response["Content-Disposition"]
     assert re.fullmatch(

@@ -1,5 +1,6 @@
 """R12: a database that is away or locked is told as 503 or 423, soon, and costs no byte."""
 
+import base64
 import socket
 import subprocess
 import sys
@@ -335,3 +336,27 @@ def _end(client: Client, connection: Connection) -> int:
     response = client.read(connection, ANSWER_SECONDS)
     assert response.status == 204 or is_refused_for_now(response), response
     return response.status
+
+
+@pytest.mark.service
+def test_r21_mariadb_with_three_bytes_a_character_takes_any_name(tmp_path: Path) -> None:
+    """Its old ``utf8``: a name with an emoji was a database that is away, again and again."""
+    name = "photo \U0001f600 h\u00e4user.png"
+    metadata = f"filename {base64.b64encode(name.encode()).decode()}"
+    with fresh_database("mariadb") as url:
+        query(url, f"ALTER DATABASE {url.rpartition('/')[2]} CHARACTER SET utf8mb3")
+        with (
+            running("serve", tmp_path, database_url=url) as server,
+            client_of(server) as client,
+        ):
+            done = client.create_complete(b"done", {"Upload-Metadata": metadata})
+            part = client.create_complete(b"part", {"Upload-Concat": "partial"})
+            concat = f"final;/files/{support.id_of(part)}"
+            final = client.location(
+                client.post({"Upload-Concat": concat, "Upload-Metadata": metadata})
+            )
+            for made, wanted in ((done, b"done"), (final, b"part")):
+                assert client.head(made).fields.get("Upload-Metadata") == metadata
+                support.assert_content(client, made, wanted)
+                told = client.send("GET", made).fields.get("Content-Disposition") or ""
+                assert "photo%20%EF%BF%BD%20h%C3%A4user.png" in told

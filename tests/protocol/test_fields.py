@@ -100,7 +100,7 @@ NOT_INTEGERS = [
 
 
 @pytest.mark.parametrize("text", NOT_INTEGERS)
-def test_integer_in_any_other_form_is_refused(text: str) -> None:
+def test_r20_integer_in_any_other_form_is_refused(text: str) -> None:
     with pytest.raises(InvalidField) as caught:
         parse_integer("Upload-Offset", text)
     assert caught.value.name == "Upload-Offset"
@@ -127,7 +127,7 @@ def test_every_integer_in_bounds_is_read_as_it_was_written(value: int) -> None:
 @given(st.integers())
 @example(2**63)
 @example(-1)
-def test_every_integer_out_of_bounds_is_refused(value: int) -> None:
+def test_r20_every_integer_out_of_bounds_is_refused(value: int) -> None:
     assume(not 0 <= value < 2**63)
     with pytest.raises(InvalidField):
         parse_integer("Upload-Length", str(value))
@@ -161,7 +161,7 @@ def field_of_bytes(length: int) -> str:
     return f"{'k' * (length - 1 - len(value))} {value}"
 
 
-def test_the_metadata_bounds_are_those_that_the_documents_name() -> None:
+def test_r26_the_metadata_bounds_are_those_that_the_documents_name() -> None:
     assert (MAX_METADATA_LENGTH, MAX_METADATA_KEYS) == (8192, 64)
 
 
@@ -252,7 +252,7 @@ def test_metadata_of_64_keys_is_taken() -> None:
 
 
 @pytest.mark.parametrize("keys", [65, 1000], ids=["65-keys", "1000-keys"])
-def test_metadata_of_more_keys_is_refused(keys: int) -> None:
+def test_r26_metadata_of_more_keys_is_refused(keys: int) -> None:
     with pytest.raises(InvalidField, match="64"):
         parse_metadata(field_of(keys))
 
@@ -272,7 +272,7 @@ def test_metadata_of_8192_bytes_is_taken() -> None:
         pytest.param("k " + "A" * 1_000_000, id="a-million-letters"),
     ],
 )
-def test_longer_metadata_is_refused(text: str) -> None:
+def test_r26_longer_metadata_is_refused(text: str) -> None:
     with pytest.raises(InvalidField, match="8192"):
         parse_metadata(text)
 
@@ -591,7 +591,7 @@ def names_in(field: str) -> tuple[str, str]:
         one("a\ud800b.txt", "ab.txt", "row-126-lone-surrogate"),
     ],
 )
-def test_attachment_names_the_file_safely(filename: str, name: str) -> None:
+def test_r27_attachment_names_the_file_safely(filename: str, name: str) -> None:
     assert names_in(render_attachment(filename))[1] == name
 
 
@@ -644,7 +644,7 @@ def test_attachment_has_a_plain_name_for_old_clients_too(filename: str) -> None:
 
 @unhurried
 @given(any_text | st.text('a.é /\\"%;\r\n\x00\u202e\ud800', max_size=30))
-def test_attachment_of_any_name_is_one_valid_field(filename: str) -> None:
+def test_r27_attachment_of_any_name_is_one_valid_field(filename: str) -> None:
     field = render_attachment(filename)
     assert field.isascii()
     assert field.isprintable()

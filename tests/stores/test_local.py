@@ -111,7 +111,7 @@ def test_a_finished_file_has_the_storages_permissions_and_leaves_nothing_behind(
     assert partial(tmp_path) == []
 
 
-def test_creating_costs_no_file(tmp_path: Path) -> None:
+def test_r51_creating_costs_no_file(tmp_path: Path) -> None:
     make_store(tmp_path).create(KEY, 2**40)
     assert partial(tmp_path) == []
 
