@@ -201,14 +201,16 @@ def _make_durable(field_file: FieldFile) -> None:
 
 
 def _give_up(upload: "AbstractUpload", using: str) -> None:
-    """:raises AlreadyAttached: another request was quicker."""
+    """:raises AlreadyAttached: another request was quicker.
+    :raises UploadNotFound: the upload was removed meanwhile."""
     state = {**upload.store_state, HANDED_OVER: str(upload.file.name)}
     rows = type(upload)._base_manager.using(using)
     is_ours = rows.filter(pk=upload.pk, status=upload.status, file=upload.file.name).update(
         file="", store_state=state
     )
     if not is_ours:
-        raise AlreadyAttached
+        is_there = rows.filter(pk=upload.pk, status=upload.status).exists()
+        raise AlreadyAttached if is_there else UploadNotFound
 
 
 def _withdraw(field_file: FieldFile, former: str) -> None:

@@ -419,6 +419,21 @@ class TestTransactions:
             assert videos == {"first": CONTENT, "second": b"HELLOWORLD"}
         assert len(files(media)) == Video.objects.count()
 
+    def test_an_upload_that_is_terminated_meanwhile_leaves_nothing(
+        self,
+        upload: AbstractUpload,
+        service: UploadService,
+        media: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        import tusbridge.attaching as attaching
+
+        monkeypatch.setattr(attaching, "_make_durable", lambda *args: service.terminate(upload))
+        with pytest.raises(UploadNotFound):
+            upload.attach(Video().file)
+        assert not Video.objects.exists()
+        assert files(media) == []
+
     @pytest.mark.parametrize("kind", ["allow_overwrite", "own_names"])
     def test_where_names_are_given_twice_a_refusal_takes_no_file_back(
         self,
