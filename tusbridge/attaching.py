@@ -2,24 +2,28 @@
 
 The order is what keeps the bytes:
 
-1. The file gets a second name, a hard link, and Django's own ``FieldFile.save`` renames that one
-   to where the field wants it; where that is not possible it is copied. The upload has its file
-   still.
+1. Django's own ``FieldFile.save`` makes an empty file where the field wants one. That reserves the
+   name against everybody else, which a rename does not: of two that look for a free name at once,
+   the second would replace the first one's file. A second name of the upload's file, a hard
+   link, is renamed over it. Where that is not possible, the bytes are copied.
 2. In one transaction the upload's row gives its file up and the instance is saved.
 3. Only when that is committed, the upload's name for the file is removed.
 
-A crash before the commit leaves the upload as it was, and at worst a name in the field's storage
+A crash before the commit leaves the upload as it was, and at worst a file in the field's storage
 that no row knows; one behind it leaves a name that the row records and the sweep removes.
 """
 
+import errno
+import io
 import logging
 import os
+import stat
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files import File
@@ -50,8 +54,7 @@ def hand_over(
     """Hand the file over; ``upload`` is as its row is now, complete and with a file."""
     _check(upload, field_file, save=save, using=using)
     former = str(field_file.name or "")
-    with _content(upload, field_file.storage) as content:
-        field_file.save(name or _name_for(upload), content, save=False)
+    _put(upload, field_file, name or _name_for(upload))
     attached = str(field_file.name)
     _make_durable(field_file)
     is_settled = False
@@ -63,7 +66,8 @@ def hand_over(
             is_settled = True
     except Exception:
         # what was rolled back for certain refers to nothing; a commit without an answer may hold
-        if not is_settled and router.db_for_write(type(field_file.instance)) == using:
+        is_certain = not is_settled and router.db_for_write(type(field_file.instance)) == using
+        if is_certain and _names_are_exclusive(field_file.storage):
             _withdraw(field_file, former)
         raise
     transaction.on_commit(_remover(upload, using), using=using)
@@ -83,56 +87,92 @@ def _check(upload: "AbstractUpload", field_file: FieldFile, *, save: bool, using
         )
 
 
-@contextmanager
-def _content(upload: "AbstractUpload", target: Storage) -> Iterator["File[bytes]"]:
-    """The finished file in a form that the field's storage takes."""
+def _put(upload: "AbstractUpload", field_file: FieldFile, name: str) -> None:
+    """Give the field's storage the upload's file, which the upload keeps."""
     source = storages[upload.storage_alias]
-    name = str(upload.file.name)
-    link = None
-    if isinstance(source, FileSystemStorage) and isinstance(target, FileSystemStorage):
-        link = _link(source.path(name))
+    stored = str(upload.file.name)
+    if isinstance(source, FileSystemStorage) and _takes_links(field_file.storage):
+        with _linked(source.path(stored)) as link:
+            if link is not None and _put_link(field_file, name, link):
+                return
     try:
-        with _open(source, name) as opened:
-            yield opened if link is None else _Linked(opened.file, link)
-    finally:
-        if link is not None:
-            # gone already, unless the storage copied it or failed
-            with suppress(FileNotFoundError):
-                os.unlink(link)
-
-
-def _open(source: Storage, name: str) -> "File[bytes]":
-    try:
-        return source.open(name, "rb")
+        content = source.open(stored, "rb")
     except FileNotFoundError as error:
         raise UploadNotFound from error
+    with content:
+        field_file.save(name, content, save=False)
 
 
-def _link(path: str) -> str | None:
+def _takes_links(storage: Storage) -> bool:
+    """Whether a file that is saved is the file at its path, with nothing done to its bytes.
+
+    Where names are given twice, saving cuts the older file to nothing: after a crash that may be
+    another name of the upload's own.
+    """
+    cls = storage.__class__  # not type(): the default storage is wrapped
+    return (
+        isinstance(storage, FileSystemStorage)
+        and cls.save is Storage.save
+        and cls._save is FileSystemStorage._save  # type: ignore[attr-defined]
+        and _names_are_exclusive(storage)
+    )
+
+
+def _names_are_exclusive(storage: Storage) -> bool:
+    """Whether a name that was given is nobody else's, so that its file may be taken back."""
+    is_plain = storage.__class__.get_available_name is Storage.get_available_name
+    return is_plain and not getattr(storage, "_allow_overwrite", False)
+
+
+@contextmanager
+def _linked(path: str) -> Iterator[str | None]:
     """A second name for the file; None on a file system that has none such.
 
     It looks like a copy on its way, so that the sweep takes it for one after a crash.
     """
-    link = f"{path}.{uuid.uuid4().hex}.part"
+    link: str | None = f"{path}.{uuid.uuid4().hex}.part"
     try:
-        os.link(path, link)
+        os.link(path, str(link))
     except FileNotFoundError as error:
         raise UploadNotFound from error
     except OSError:
-        return None
-    return link
+        link = None
+    try:
+        yield link
+    finally:
+        if link is not None:
+            with suppress(FileNotFoundError):
+                os.unlink(link)
 
 
-class _Linked(File):  # type: ignore[type-arg]
-    """A file that Django's storages may move away, as they do with uploads on disk."""
+class _Nothing(File):  # type: ignore[type-arg]
+    """An empty file."""
 
-    def __init__(self, opened: Any, path: str) -> None:
-        super().__init__(opened, name=path)
-        self._path = path
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO())
+        self.size = 0
 
-    def temporary_file_path(self) -> str:
-        """Where to move it from."""
-        return self._path
+
+def _put_link(field_file: FieldFile, name: str, link: str) -> bool:
+    """Have the field's storage make an empty file with all that belongs to one, and put the bytes
+    in its place. False: it is on another file system; nothing is left there."""
+    former = str(field_file.name or "")
+    field_file.save(name, _Nothing(), save=False)
+    path = field_file.storage.path(str(field_file.name))
+    try:
+        like = os.stat(path)
+        with suppress(PermissionError):
+            os.chown(link, -1, like.st_gid)
+        os.chmod(link, stat.S_IMODE(like.st_mode))
+        os.rename(link, path)
+    except OSError as error:
+        _withdraw(field_file, former)
+        if error.errno != errno.EXDEV:
+            raise
+        return False
+    # once more, for fields that look into the file
+    setattr(field_file.instance, field_file.field.attname, field_file.name)
+    return True
 
 
 def _name_for(upload: "AbstractUpload") -> str:
@@ -161,19 +201,22 @@ def _make_durable(field_file: FieldFile) -> None:
 
 
 def _give_up(upload: "AbstractUpload", using: str) -> None:
-    """:raises AlreadyAttached: another request was quicker."""
+    """:raises AlreadyAttached: another request was quicker.
+    :raises UploadNotFound: the upload was removed meanwhile."""
     state = {**upload.store_state, HANDED_OVER: str(upload.file.name)}
     rows = type(upload)._base_manager.using(using)
     is_ours = rows.filter(pk=upload.pk, status=upload.status, file=upload.file.name).update(
         file="", store_state=state
     )
     if not is_ours:
-        raise AlreadyAttached
+        is_there = rows.filter(pk=upload.pk, status=upload.status).exists()
+        raise AlreadyAttached if is_there else UploadNotFound
 
 
 def _withdraw(field_file: FieldFile, former: str) -> None:
     with suppress(OSError):
         field_file.storage.delete(str(field_file.name))
+    field_file.name = former
     setattr(field_file.instance, field_file.field.attname, former)
 
 

@@ -14,7 +14,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile
-from django.core.files.storage import FileSystemStorage, InMemoryStorage
+from django.core.files.storage import FileSystemStorage, InMemoryStorage, Storage
 from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.transaction import TransactionManagementError
 from django.test import Client
@@ -360,38 +360,131 @@ class TestTransactions:
             list(Sweeper(UploadService()).orphans())
             assert read(saved) == CONTENT
 
-    def test_of_two_at_once_one_gets_it(
-        self, upload: AbstractUpload, media: Path, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize("meet", ["looking-for-a-name", "with-a-copy-each"])
+    @pytest.mark.parametrize("share", ["one-upload", "one-name"])
+    @pytest.mark.parametrize("where", ["linked", "copied"])
+    def test_of_two_at_once_each_has_its_own_or_is_refused(
+        self,
+        service: UploadService,
+        media: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        meet: str,
+        share: str,
+        where: str,
     ) -> None:
-        """Both have their copy before either commits."""
+        """Django looks for a free name, then takes it: both have found the same one by then."""
+        if where == "copied":
+            monkeypatch.setattr(os, "link", raise_no_links)
+        first = finish(service)
+        second = first if share == "one-upload" else make(service)
+        if second is not first:
+            append(service, second, 0, b"HELLOWORLD")
         barrier = threading.Barrier(2, timeout=20)
-        save = FileSystemStorage.save
+        met = threading.local()
+        method = "get_available_name" if meet == "looking-for-a-name" else "save"
+        real = getattr(Storage, method)
 
-        def save_together(self: FileSystemStorage, *args: Any, **options: Any) -> str:
-            name = save(self, *args, **options)
-            barrier.wait()
+        def together(*args: Any, **options: Any) -> str:
+            name: str = real(*args, **options)
+            if not hasattr(met, "once"):
+                met.once = barrier.wait()
             return name
 
-        monkeypatch.setattr(FileSystemStorage, "save", save_together)
+        monkeypatch.setattr(Storage, method, together)
         outcomes: list[str] = []
 
-        def run() -> None:
+        def run(upload: AbstractUpload, title: str) -> None:
             try:
-                row(upload).attach(Video().file)
+                row(upload).attach(Video(title=title).file)
                 outcomes.append("attached")
             except AlreadyAttached:
                 outcomes.append("refused")
             finally:
                 connection.close()
 
-        threads = [threading.Thread(target=run) for _ in range(2)]
+        threads = [
+            threading.Thread(target=run, args=(upload, title))
+            for upload, title in ((first, "first"), (second, "second"))
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(30)
-        assert sorted(outcomes) == ["attached", "refused"]
-        assert read(Video.objects.get()) == CONTENT
-        assert len(files(media)) == 1
+        if share == "one-upload":
+            assert sorted(outcomes) == ["attached", "refused"]
+            assert read(Video.objects.get()) == CONTENT
+        else:
+            assert outcomes == ["attached"] * 2
+            videos = {video.title: read(video) for video in Video.objects.all()}
+            assert videos == {"first": CONTENT, "second": b"HELLOWORLD"}
+        assert len(files(media)) == Video.objects.count()
+
+    def test_an_upload_that_is_terminated_meanwhile_leaves_nothing(
+        self,
+        upload: AbstractUpload,
+        service: UploadService,
+        media: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        import tusbridge.attaching as attaching
+
+        monkeypatch.setattr(attaching, "_make_durable", lambda *args: service.terminate(upload))
+        with pytest.raises(UploadNotFound):
+            upload.attach(Video().file)
+        assert not Video.objects.exists()
+        assert files(media) == []
+
+    @pytest.mark.parametrize("kind", ["allow_overwrite", "own_names"])
+    def test_where_names_are_given_twice_a_refusal_takes_no_file_back(
+        self,
+        upload: AbstractUpload,
+        media: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        kind: str,
+    ) -> None:
+        """Such storages have one file for both, and it is the other one's."""
+
+        class OwnNames(FileSystemStorage):
+            def get_available_name(self, name: str, max_length: int | None = None) -> str:
+                self.delete(name)
+                return name
+
+        plain = FileSystemStorage(location=media, allow_overwrite=True)
+        storage = plain if kind == "allow_overwrite" else OwnNames(location=media)
+        monkeypatch.setattr(Video._meta.get_field("file"), "storage", storage)
+        import tusbridge.attaching as attaching
+
+        make_durable = attaching._make_durable
+
+        def overtaken(*args: Any) -> None:
+            monkeypatch.setattr(attaching, "_make_durable", make_durable)
+            row(upload).attach(Video(title="first").file)
+            make_durable(*args)
+
+        monkeypatch.setattr(attaching, "_make_durable", overtaken)
+        with pytest.raises(AlreadyAttached):
+            row(upload).attach(Video(title="second").file)
+        video = Video.objects.get()
+        assert (video.title, read(video)) == ("first", CONTENT)
+
+    def test_where_names_are_given_twice_a_second_try_does_not_cut_the_upload(
+        self,
+        upload: AbstractUpload,
+        service: UploadService,
+        media: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        storage = FileSystemStorage(location=media, allow_overwrite=True)
+        monkeypatch.setattr(Video._meta.get_field("file"), "storage", storage)
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError), transaction.atomic():  # noqa: PT012
+                row(upload).attach(Video().file)
+                raise ZeroDivisionError
+            assert b"".join(service.open(row(upload), 0, 10)) == CONTENT
+        video = Video()
+        row(upload).attach(video.file)
+        assert read(video) == CONTENT
+        assert files(media) == ["hello"]
 
 
 def crash(*args: Any, **options: Any) -> Any:
@@ -400,6 +493,7 @@ def crash(*args: Any, **options: Any) -> Any:
 
 STEPS = {
     "before-the-link": (os, "link"),
+    "before-the-name": (FileSystemStorage, "_save"),
     "before-the-rename": (os, "rename"),
     "before-the-permissions": (os, "chmod"),
     "before-the-sync": ("tusbridge.attaching", "_make_durable"),
