@@ -35,6 +35,9 @@ QUIET_SECONDS = 0.03
 _LOOK_SECONDS = 0.01
 # One through which bytes flow is asked to commit no more often than this, whoever asks.
 _ASK_SECONDS = 0.25
+# Seconds for which somebody may wait for the commit that was asked for: a few milliseconds, but on
+# a machine that is busy.
+_COMMIT_SECONDS = 0.5
 # Seconds for which somebody may wait until an append whose body has ended is committed, or one
 # that has just come in has begun: a sync or two on a busy disk.
 _ENDING_SECONDS = 2.0
@@ -247,7 +250,7 @@ class Drives:
                 return
             waited = loop.time() - started
             if drive.is_quiet or (waited >= seconds / 2 and drive.may_be_asked):
-                await drive.flush(max(seconds - waited, seconds / 2))
+                await drive.flush(_COMMIT_SECONDS)
                 if drive.intake.end is None:
                     return
             elif waited >= seconds:
