@@ -22,7 +22,8 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
         def get(kind: str) -> Server:
             if kind not in found:
                 place = tmp_path_factory.mktemp(f"rules-{kind}")
-                options = {"READ_TIMEOUT": READ_TIMEOUT}
+                # nothing here asks what a power cut leaves, and syncs are most of what it costs
+                options = {"READ_TIMEOUT": READ_TIMEOUT, "DURABILITY": "process"}
                 # uvicorn trips over some broken bodies by itself
                 started = running(kind, place, options=options, may_stumble=kind == "uvicorn")
                 found[kind] = stack.enter_context(started)
