@@ -37,7 +37,7 @@ _LOOK_SECONDS = 0.01
 _ASK_SECONDS = 0.25
 # Seconds for which somebody may wait for the commit that was asked for: a few milliseconds, but on
 # a machine that is busy.
-_COMMIT_SECONDS = 0.5
+_COMMIT_SECONDS = 0.25
 # Seconds for which somebody may wait until an append whose body has ended is committed, or one
 # that has just come in has begun: a sync or two on a busy disk.
 _ENDING_SECONDS = 2.0
