@@ -108,7 +108,7 @@ def _append(server: Server, url: str) -> int:
 
 def test_r54_half_a_head_is_let_go(shared_server: Callable[[str], Server]) -> None:
     """Whether nothing comes, or something, or nothing more after an answer. Ours does; uvicorn
-    waits for a first head without end, at the cost of a socket, and gunicorn at that of a thread."""
+    waits for a first head without end, at the cost of a socket; gunicorn, of a thread."""
     server = shared_server("serve")
 
     async def be_silent(first: bytes) -> None:
