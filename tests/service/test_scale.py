@@ -6,7 +6,8 @@ PostgreSQL and MariaDB too (``make test-services``).
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from tusbridge.models import Concat, Status, Upload
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 
 FEW, MANY = 100, 20_000
+# A statement that has to find its rows.
+_LOOK = re.compile(r"\s*(SELECT|UPDATE|DELETE)")
 ANALYZE = {
     "sqlite": "ANALYZE",
     "postgresql": "ANALYZE",
@@ -116,22 +119,35 @@ def plan_of(statement: str) -> str:
         return "\n".join(" ".join(map(str, row)) for row in cursor.fetchall())
 
 
+@contextmanager
+def analyzed() -> Iterator[None]:
+    """The database knows how many rows there are; SQLite would go by that in other tests too."""
+    with connection.cursor() as cursor:
+        cursor.execute(ANALYZE[connection.vendor])
+    try:
+        yield
+    finally:
+        if connection.vendor == "sqlite":
+            with connection.cursor() as cursor:
+                cursor.execute("DELETE FROM sqlite_stat1")
+                cursor.execute("ANALYZE sqlite_schema")
+
+
 def test_r53_requests_cost_the_same_beside_many_uploads(client: Client) -> None:
     add_rows(FEW)
     beside_few = statements(client)
     add_rows(MANY - FEW)
-    with connection.cursor() as cursor:
-        cursor.execute(ANALYZE[connection.vendor])
-    beside_many = statements(client)
+    with analyzed():
+        beside_many = statements(client)
+        looks = {name: [t for t in sent if _LOOK.match(t)] for name, sent in beside_many.items()}
+        plans = {text: plan_of(text) for sent in looks.values() for text in sent}
     assert {name: len(sent) for name, sent in beside_many.items()} == {
         name: len(sent) for name, sent in beside_few.items()
     }
     assert len(beside_many["head"]) == 1
-    for name, sent in beside_many.items():
-        looked = [text for text in sent if re.match(r"\s*(SELECT|UPDATE|DELETE)", text)]
-        assert looked or name == "create", name
-        for text in looked:
-            assert not SCANS[connection.vendor].search(plan := plan_of(text)), f"{text}\n{plan}"
+    assert all(looked or name == "create" for name, looked in looks.items())
+    for text, plan in plans.items():
+        assert not SCANS[connection.vendor].search(plan), f"{text}\n{plan}"
 
 
 def test_r53_a_full_look_would_be_seen() -> None:

@@ -496,3 +496,31 @@ def test_r16_half_a_copy_of_a_part_is_never_taken_for_the_part(
             store.concat(KEY, parts)
     store.complete(store.concat(KEY, parts), NAME, 14, ONE, yes)
     assert finished(NAME) == b"onetwotwothree"
+
+
+def test_R16_a_part_that_is_deleted_meanwhile_is_claimed_by_nobody(  # noqa: N802
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Callable[[str], bytes]
+) -> None:
+    """Two final uploads have links to its file, and neither may go on in it as if it were alone."""
+    store = make_store(tmp_path)
+    parts = parts_of(store)
+    first = store.concat(KEY, parts)
+    assert first.state["in_place"]
+    claim = LocalStore._claim
+
+    def delete_first(self: LocalStore, given: list[tuple[Blob, int]]) -> bool:
+        for part, _ in given:
+            self.delete(part, "")
+        return claim(self, given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalStore, "_claim", delete_first)
+        second = store.concat("d" * 32, parts[:2])
+    assert not second.state["in_place"]
+    other = f"uploads/dd/{'d' * 32}"
+    store.complete(second, other, 9, ONE, yes)
+    store.complete(first, NAME, 14, ONE, yes)
+    assert finished(NAME) == b"onetwotwothree"
+    assert finished(other) == b"onetwotwo"
+    store.delete(parts[2][0], "")
+    assert partial(tmp_path) == []

@@ -230,7 +230,12 @@ class LocalStore(LocalStrays):
         except FileExistsError:
             return False
         os.close(fd)
-        return True
+        if os.path.exists(found[0].path):
+            return True
+        # the part was deleted meanwhile, and a claim on it with it: whose it was cannot be told
+        with suppress(FileNotFoundError):
+            os.unlink(found[0].claim_path)
+        return False
 
     def bytes_to_copy(self, blob: Blob, length: int) -> int:
         segments = self.segments(blob)
