@@ -80,9 +80,8 @@ class _Stream:
             if not piece:
                 break
             self._rest += piece
-        taken, self._rest = (
-            (self._rest, b"") if size < 0 else (self._rest[:size], self._rest[size:])
-        )
+        size = len(self._rest) if size < 0 else size
+        taken, self._rest = self._rest[:size], self._rest[size:]
         return taken
 
     def close(self) -> None:
