@@ -152,13 +152,18 @@ class Source:
         file = self.value(row, "file")
         if not file.name:
             return None
+        find = _find_local if _keeps_plain_files(file.storage) else _find_remote
         try:
-            path = file.storage.path(file.name)
-        except (SuspiciousFileOperation, ValueError) as error:
+            return find(file)
+        except SuspiciousFileOperation as error:
             raise NotInStorage("its file name leads out of the storage") from error
-        except NotImplementedError:
-            return _find_remote(file)
-        return _find_local(file, path)
+
+
+def _keeps_plain_files(storage: Any) -> bool:
+    """Whether what it stores is a local file with just these bytes."""
+    plain = FileSystemStorage
+    cls: Any = storage.__class__
+    return issubclass(cls, plain) and cls._open is plain._open and cls._save is plain._save  # type: ignore[attr-defined]
 
 
 def _find_remote(file: Any) -> StoredFile | None:
@@ -167,8 +172,9 @@ def _find_remote(file: Any) -> StoredFile | None:
     return StoredFile(file=file, size=file.storage.size(file.name), path=None)
 
 
-def _find_local(file: Any, path: str) -> StoredFile | None:
+def _find_local(file: Any) -> StoredFile | None:
     try:
+        path = file.storage.path(file.name)
         found = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None

@@ -32,7 +32,7 @@ from tusbridge.service import UploadService
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-OTHER_PLACES = ["tables.ElsewhereUpload", "tables.RemoteUpload"]
+OTHER_PLACES = ["tables.ElsewhereUpload", "tables.RemoteUpload", "tables.SealedUpload"]
 
 
 def model_of(label: str) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import Group
+from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, InMemoryStorage, Storage
 from django.db import models
 
@@ -26,8 +27,26 @@ def below() -> Storage:
     return FileSystemStorage(location=f"{settings.MEDIA_ROOT}/below")
 
 
+class Other(FileSystemStorage):
+    """What CHUNKED_UPLOAD_STORAGE_CLASS names."""
+
+    def __init__(self) -> None:
+        super().__init__(location=f"{settings.PLACE}/elsewhere")
+
+
+class Sealed(FileSystemStorage):
+    """A storage in the target's own folder whose files are not what was stored."""
+
+    def _open(self, name: str, mode: str = "rb") -> Any:
+        with super()._open(name, mode) as file:
+            return ContentFile(file.read()[::-1])
+
+    def _save(self, name: str, content: Any) -> str:
+        return super()._save(name, ContentFile(content.read()[::-1]))
+
+
 class Remote(InMemoryStorage):
-    """A storage without paths, which may be away."""
+    """A storage without local files, which may be away."""
 
     is_away = False
 
@@ -58,6 +77,10 @@ class ElsewhereUpload(AbstractChunkedUpload):
 
 class BelowUpload(AbstractChunkedUpload):
     file = models.FileField(max_length=255, upload_to=part_name, storage=below)
+
+
+class SealedUpload(AbstractChunkedUpload):
+    file = models.FileField(max_length=255, upload_to=part_name, storage=Sealed())
 
 
 class RemoteUpload(AbstractChunkedUpload):
