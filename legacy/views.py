@@ -316,7 +316,7 @@ class ChunkedUploadView(ChunkedUploadBaseView):
         upload, where, _ = self._prepare(request, chunk.name, chunk.size)
         assert where is not None, "the size is known"
         if upload.offset != where.start:
-            if self.accept_repeats and exchange.has_bytes(upload, where.start, chunk):
+            if exchange.has_bytes(upload, where.start, chunk):
                 return upload
             raise refuse(400, contract.WRONG_OFFSET, offset=upload.offset)
         if chunk.size != where.size:
@@ -344,17 +344,14 @@ class ChunkedUploadView(ChunkedUploadBaseView):
             raise refuse(400, contract.BAD_HEADERS)
         if where is None and size is not None:
             where = contract.whole_file(size)
-        limit = exchange.limit_of(upload, self.get_max_bytes(request))
-        if where is not None:
-            if where.total > limit or where.end >= limit:
-                raise too_large(limit)
-            if self.strict_totals and not contract.is_strict(where, upload.length):
-                raise refuse(400, contract.BAD_HEADERS)
-        if (
-            size is None
-            and upload.offset != (where.start if where else 0)
-            and not self.accept_repeats
-        ):
+        own_limit = self.get_max_bytes(request)
+        _check_limit(where, own_limit)
+        if self.strict_totals and where and not contract.is_strict(where, upload.length):
+            raise refuse(400, contract.BAD_HEADERS)
+        limit = exchange.limit_of(upload, own_limit)
+        if upload.offset == (where.start if where else 0):
+            _check_limit(where, limit)
+        elif not self.accept_repeats:
             raise refuse(400, contract.WRONG_OFFSET, offset=upload.offset)
         return upload, where, limit
 
@@ -454,6 +451,12 @@ def error_response(error: UploadError) -> HttpResponseBase:
     if retry_after is not None:
         response["Retry-After"] = str(retry_after)
     return response
+
+
+def _check_limit(where: ContentRange | None, limit: int | None) -> None:
+    """:raises ChunkedUploadError: the range goes beyond so many bytes, or says that it will."""
+    if where is not None and limit is not None and max(where.total, where.end + 1) > limit:
+        raise too_large(limit)
 
 
 def too_large(limit: int) -> ChunkedUploadError:
