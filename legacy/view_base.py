@@ -148,7 +148,7 @@ class ChunkedUploadBaseView(View):
     def _find(self, request: HttpRequest, upload_id: str) -> Any:
         """:raises UploadNotFound: no such upload, or somebody else's."""
         found = self.get_queryset(request).filter(upload_id=upload_id).first()
-        if found is None:
+        if found is None or found.status == Status.TERMINATED:
             raise UploadNotFound
         return found
 
