@@ -63,16 +63,19 @@ def has_token(request: HttpRequest, fields: QueryDict) -> bool:
 
 
 class read_as:  # noqa: N801 used as a block
-    """In the block the request has these form fields, and no files."""
+    """In the block the request has these form fields and files."""
 
-    def __init__(self, request: Any, fields: QueryDict) -> None:
+    def __init__(
+        self, request: Any, fields: QueryDict, files: dict[str, list[Any]] | None = None
+    ) -> None:
         self._request = request
         self._fields = fields
+        self._files = files or {}
 
     def __enter__(self) -> None:
         request = self._request
         self._former = {name: request.__dict__.get(name) for name in ("_post", "_files")}
-        request._post, request._files = self._fields, MultiValueDict()
+        request._post, request._files = self._fields, MultiValueDict(self._files)
 
     def __exit__(self, *_: object) -> None:
         for name, value in self._former.items():

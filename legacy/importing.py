@@ -13,15 +13,13 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
-from django.core.files.storage import InvalidStorageError, storages
+from django.core.files.storage import storages
 from django.db import DataError, IntegrityError, OperationalError, models, router, transaction
 from django.db.models import Case, Value, When
 from django.utils import timezone
 
-from legacy import conf, takeover
-from legacy.models import AbstractChunkedUpload
+from legacy import takeover
 from legacy.sources import ImportRefused, NotInStorage, Source, StoredFile
-from tusbridge.conf import get_options
 from tusbridge.errors import LeaseLost, StoreError
 from tusbridge.models import AbstractUpload, Protocol, Status, get_upload_model, owner_of
 from tusbridge.protocol.tus import UPLOAD_ID
@@ -109,7 +107,7 @@ class Importer:
         self._model = _target_of(source)
         self._using = router.db_for_write(self._model)
         self._service = UploadService(model=self._model)
-        self._alias = _alias_of(self._model)
+        self._alias = self._model.new_storage_alias()
         self._storage = _storage_of(self._service, self._alias)
         self._now = timezone.now()
         self._user_field: Any = next(
@@ -379,15 +377,9 @@ def _target_of(source: Source) -> Any:
     return model
 
 
-def _alias_of(model: Any) -> str:
-    if issubclass(model, AbstractChunkedUpload):
-        return conf.storage_alias()
-    return get_options().STORAGE
-
-
 def _storage_of(service: UploadService, alias: str) -> Any:
     try:
-        service.store_of(service.model(storage_alias=alias))
-        return storages[alias]
-    except (ImproperlyConfigured, InvalidStorageError) as error:
+        service.check_storage(alias)
+    except (ImproperlyConfigured, ImportError) as error:
         raise ImportRefused(f"no files can be stored: {error}") from error
+    return storages[alias]

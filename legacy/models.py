@@ -68,6 +68,10 @@ class AbstractChunkedUpload(AbstractUpload):
         instance._stored_status = instance.__dict__.get("status", Status.UPLOADING)
         return instance
 
+    @classmethod
+    def new_storage_alias(cls) -> str:
+        return conf.storage_alias()
+
     @property
     def expires_on(self) -> Any:
         """When it expires: so long after it was begun as CHUNKED_UPLOAD_EXPIRATION_DELTA says."""

@@ -202,6 +202,11 @@ class AbstractUpload(models.Model):
             kwargs["update_fields"] = self._own_fields()
         super().save(*args, **kwargs)
 
+    @classmethod
+    def new_storage_alias(cls) -> str:
+        """The alias of the storage where the file of a new upload goes; that of ``file``, too."""
+        return get_options().STORAGE
+
     def _own_fields(self) -> list[str]:
         kept = self.KEPT | (frozenset() if self.is_complete else self.KEPT_WHILE_UPLOADING)
         fields = [field for field in self._meta.concrete_fields if not field.primary_key]
