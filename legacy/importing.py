@@ -6,6 +6,7 @@ at all, and one that is there is left alone, for it may have gone on.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -19,6 +20,7 @@ from django.db.models import Case, Value, When
 from django.utils import timezone
 
 from legacy import takeover
+from legacy.alone import alone_in
 from legacy.sources import ImportRefused, NotInStorage, Source, StoredFile
 from tusbridge.errors import LeaseLost, StoreError
 from tusbridge.models import AbstractUpload, Protocol, Status, get_upload_model, owner_of
@@ -119,8 +121,13 @@ class Importer:
         """Take the rows as the findings are drawn; what was drawn is stored. ``look`` is told how
         many rows were looked at, after each batch.
 
+        :raises ImportRefused: another import is running.
         :raises UploadError: the database is away, or the disk is full.
         """
+        with nullcontext() if self._dry_run else alone_in(self._storage):
+            yield from self._run(look)
+
+    def _run(self, look: Callable[[int], None]) -> Iterator[list[Finding]]:
         for rows in self._source.batches(self._batch):
             here = self._ids_of(set(map(self._source.upload_id, rows)))
             users = self._users_of(rows)

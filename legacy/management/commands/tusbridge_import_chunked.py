@@ -2,7 +2,8 @@
 
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, TextIO
 
 from django.core.management.base import BaseCommand, CommandError
@@ -49,15 +50,24 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for stream in (self.stdout, self.stderr):
-            stream.ending = ""  # a line of progress has none
-            stream.style_func = None
-        try:
-            status = self._import(options)
-        except ImportRefused as error:
-            raise CommandError(str(error)) from error
+        with self._without_endings():
+            try:
+                status = self._import(options)
+            except ImportRefused as error:
+                raise CommandError(str(error)) from error
         if status:
             sys.exit(status)
+
+    @contextmanager
+    def _without_endings(self) -> Iterator[None]:
+        """A line of progress has none."""
+        for stream in (self.stdout, self.stderr):
+            stream.ending = ""
+            stream.style_func = None
+        try:
+            yield
+        finally:
+            self.stdout.ending = self.stderr.ending = "\n"
 
     def _import(self, options: Any) -> int:
         source = Source(options["model"])

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.checks import run_checks
 from django.core.management import CommandError
 from django.utils import timezone
 
@@ -17,7 +18,7 @@ from tests.legacy.importing.cases.support import (
     table,
     taken,
 )
-from tests.legacy.importing.tables.models import Derived, DrfUpload, OwnUpload, TargetChild
+from tests.legacy.importing.tables.models import Derived, DrfUpload, OwnUpload, Target, TargetChild
 from tusbridge.models import Upload
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -183,3 +184,9 @@ def test_an_upload_model_that_is_none_is_refused(into: Any) -> None:
     into("auth.User")
     with pytest.raises(CommandError, match=r"TUSBRIDGE_UPLOAD_MODEL = 'auth\.User' has to"):
         run()
+
+
+def test_a_model_that_derives_from_one_with_a_table_passes_the_checks() -> None:
+    assert Target._meta.indexes
+    assert not TargetChild._meta.indexes
+    assert not [message for message in run_checks() if message.obj is TargetChild]
