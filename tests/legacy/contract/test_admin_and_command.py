@@ -70,6 +70,18 @@ def test_3_4_a_sites_own_admin_derives_from_it(page: Page, rf: Any, admin_user: 
     assert {"upload_id", "filename", "status", "created_on", "offset"} <= set(columns)
 
 
+def test_3_4_a_plain_admin_shows_an_upload_in_flight(page: Page, rf: Any, admin_user: Any) -> None:
+    """As sites have it for their subclasses; the widget asks the file for its URL."""
+    page.start(b"12345", name="film.mp4")
+    row = ChunkedUpload.objects.get()
+    request = rf.get(f"{LIST}{row.pk}/change/")
+    request.user = admin_user
+    plain = admin.ModelAdmin(ChunkedUpload, admin.site)
+    answer = plain.change_view(request, str(row.pk)).render()
+    assert answer.status_code == 200
+    assert "film.mp4" in answer.content.decode()
+
+
 # the command
 
 

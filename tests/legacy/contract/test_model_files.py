@@ -82,9 +82,8 @@ def test_3_2_file_url(page: Page, make: MAKERS) -> None:
     assert row.file.url == f"/media/{row.file.name}"
 
 
-@STATES
-def test_3_2_file_by_its_storage(page: Page, make: MAKERS) -> None:
-    row = make(page)
+def test_3_2_a_finished_file_by_its_storage(page: Page) -> None:
+    row = finish(page)
     storage = row.file.storage
     assert storage.exists(row.file.name)
     assert storage.size(row.file.name) == 7

@@ -19,8 +19,8 @@ from tests.legacy.contract.pages import Page, content_of, md5
 FIELDS: dict[str, tuple[type[models.Field], dict[str, Any]]] = {
     "id": (models.AutoField, {"primary_key": True}),
     "upload_id": (models.CharField, {"max_length": 32, "unique": True, "editable": False}),
-    "file": (models.FileField, {"max_length": 255, "null": False, "blank": False}),
-    "filename": (models.CharField, {"max_length": 255, "null": False, "blank": False}),
+    "file": (models.FileField, {"max_length": 255, "null": False}),
+    "filename": (models.CharField, {"max_length": 255, "null": False}),
     "offset": (models.BigIntegerField, {"default": 0, "null": False}),
     "created_on": (models.DateTimeField, {"auto_now_add": True, "null": False}),
     "status": (models.PositiveSmallIntegerField, {"default": UPLOADING, "null": False}),

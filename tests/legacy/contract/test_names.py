@@ -71,7 +71,6 @@ SIGNATURES = {
 def test_5_name_is_there(module: str, name: str) -> None:
     found = importlib.import_module(f"chunked_upload.{module}")
     assert hasattr(found, name)
-    assert found.__name__ == f"chunked_upload.{module}"
 
 
 @pytest.mark.parametrize("module", sorted({module for module, _ in NAMES}))

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from chunked_upload.models import ChunkedUpload
 from chunked_upload.views import ChunkedUploadView
-from django.core.files.storage import FileSystemStorage
+from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import FileField
 
 from tests.legacy.contract.extras import encode
 from tests.legacy.contract.pages import Page, content_of
@@ -148,7 +149,10 @@ def test_3_3_names_in_the_settings_module() -> None:
     assert settings.ENCODER({"a": 1}) == settings.DEFAULT_ENCODER({"a": 1}) == '{"a": 1}'
     assert settings.DEFAULT_MODEL_USER_FIELD_NULL is True
     assert settings.DEFAULT_MODEL_USER_FIELD_BLANK is True
-    assert settings.STORAGE is None
+    # None, or what stands for the site's default storage
+    assert FileField(storage=settings.STORAGE).storage.location == default_storage.location
+    # migrations that Django writes name the function, those of the package the setting
+    assert settings.UPLOAD_TO is settings.default_upload_to
     upload = ChunkedUpload()
     day = time.strftime("chunked_uploads/%Y/%m/%d")
     for upload_to in (settings.UPLOAD_TO, settings.default_upload_to):

@@ -23,10 +23,11 @@ class Review(models.Model):
 
 
 class Poster(models.Model):
-    """A plain file, named as uploads are."""
+    """Plain files, named as uploads are."""
 
     upload_id = models.CharField(max_length=32, default=generate_upload_id)
     file = models.FileField(max_length=255, upload_to=UPLOAD_TO)
+    small = models.FileField(blank=True, upload_to=UPLOAD_TO)
 
     def __str__(self) -> str:
         return self.upload_id

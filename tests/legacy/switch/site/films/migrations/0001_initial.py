@@ -48,6 +48,12 @@ class Migration(migrations.Migration):
                     "file",
                     models.FileField(max_length=255, upload_to=chunked_upload.settings.UPLOAD_TO),
                 ),
+                (
+                    "small",
+                    models.FileField(
+                        blank=True, upload_to=chunked_upload.settings.default_upload_to
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
