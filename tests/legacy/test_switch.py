@@ -126,7 +126,7 @@ def finish(visitor: Any, upload_id: str, offset: int, at: str, complete_at: str)
 def test_2_switch_makes_no_migrations_for_the_site(filled: Filled) -> None:
     filled.after.manage("migrate", "-v0")
     assert "No changes detected" in filled.after.manage("makemigrations", "--check", "--dry-run")
-    assert "no issues" in filled.after.manage("check")
+    filled.after.manage("check")
 
 
 def test_2_switch_keeps_what_the_site_sees(filled: Filled) -> None:

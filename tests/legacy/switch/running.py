@@ -63,7 +63,9 @@ class Site:
 
     def report(self) -> dict[str, dict[str, Any]]:
         """All uploads as the site sees them, by their ids."""
-        report: dict[str, dict[str, Any]] = json.loads(self.manage("report").splitlines()[-1])
+        lines = self.manage("report").splitlines()
+        (text,) = [line for line in lines if line.startswith("{")]
+        report: dict[str, dict[str, Any]] = json.loads(text)
         return report
 
     @contextlib.contextmanager
