@@ -21,7 +21,7 @@ def main() -> None:
 
 
 def look() -> dict[str, Any]:
-    """Two uploads, one of them finished; one that is refused; the user field."""
+    """Two uploads, both finished; one that is refused; the user field."""
     from chunked_upload.models import ChunkedUpload
     from django.contrib.auth.models import User
     from django.test import Client
@@ -31,7 +31,8 @@ def look() -> dict[str, Any]:
     client = Client(raise_request_exception=False)
     client.force_login(User.objects.create_user("one"))
     page = Page(client)
-    first, other = page.chunk(b"12345", total=7), page.chunk(b"abc", total=7)
+    first = page.chunk(b"12345", total=7)
+    page.chunk(b"abc", total=3)
     facts: dict[str, Any] = {
         "status": first.status_code,
         "type": first.headers["Content-Type"],
@@ -41,22 +42,26 @@ def look() -> dict[str, Any]:
     rows = list(ChunkedUpload.objects.order_by("id")[:2])
     if len(rows) < 2:
         return facts
-    facts["names"] = [row.file.name for row in rows]
     facts["ids"] = [row.upload_id for row in rows]
     facts["ttl_seconds"] = (rows[0].expires_on - rows[0].created_on).total_seconds()
     second = page.chunk(b"67", start=5, total=7, upload_id=rows[0].upload_id)
     facts["second"] = second.status_code
-    facts["complete"] = page.complete(rows[0].upload_id, b"1234567").status_code
-    facts["other"] = other.status_code
-    row = ChunkedUpload.objects.get(pk=rows[0].pk)
-    facts["finished_name"] = row.file.name
+    answers = [
+        page.complete(row.upload_id, content)
+        for row, content in zip(rows, (b"1234567", b"abc"), strict=True)
+    ]
+    facts["complete"] = max(answer.status_code for answer in answers)
+    for row in rows:
+        row.refresh_from_db()
+    row = rows[0]
+    facts["names"] = [row.file.name for row in rows]
     facts["content"] = read(row)
     facts["storage"] = type(getattr(row.file.storage, "_wrapped", row.file.storage)).__name__
     facts["has_finished_file"] = row.file.storage.exists(row.file.name)
     field = ChunkedUpload._meta.get_field("user")
     facts["user_null_blank"] = [field.null, field.blank]
     row.delete()
-    facts["is_deleted"] = not row.file.storage.exists(facts["finished_name"])
+    facts["is_deleted"] = not row.file.storage.exists(facts["names"][0])
     return facts
 
 

@@ -50,7 +50,6 @@ def test_3_3_defaults() -> None:
     assert set(json.loads(seen["body"])) == {"upload_id", "offset", "expires"}
     assert json.loads(seen["refused"]) == {"detail": "Offsets do not match", "offset": 0}
     assert (seen["second"], seen["complete"], seen["content"]) == (200, 200, "1234567")
-    assert seen["finished_name"] == seen["names"][0]
     assert seen["user_null_blank"] == [True, True]
     assert seen["is_deleted"]
 
@@ -72,7 +71,6 @@ def test_3_3_path() -> None:
 def test_3_3_to_as_a_callable() -> None:
     seen = facts("to_callable")
     assert seen["names"] == [f"own/{upload_id}.bin" for upload_id in seen["ids"]]
-    assert seen["finished_name"] == seen["names"][0]
     assert (seen["complete"], seen["content"]) == (200, "1234567")
 
 
