@@ -118,6 +118,22 @@ def test_7_13_a_file_that_is_shared_is_the_very_file(page: Page, serve: Serve) -
         assert file.read() == b"12345"
 
 
+@pytest.mark.fault("nobody says so (section 7, 12)")
+def test_7_12_a_refusal_that_is_returned_is_told_of(
+    page: Page, serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It protects nothing, as ever; but the log says so."""
+
+    class Returning(ChunkedUploadView):
+        def check_permissions(self, request: Any) -> bool:
+            return False
+
+    serve(Returning)
+    assert page.whole(b"12345").status_code == 200
+    texts = [f"{record.getMessage()} {vars(record).get('why', '')}" for record in caplog.records]
+    assert any("check_permissions" in text for text in texts)
+
+
 @pytest.mark.fault("nobody closes it (section 7, 22)")
 def test_7_22_the_file_is_closed_after_the_answer(page: Page, serve: Serve) -> None:
     seen = []

@@ -130,6 +130,15 @@ def test_3_2_a_row_made_by_hand_is_completed_by_a_page(page: Page, user: User) -
     assert content_of(row.upload_id) == b"123456789"
 
 
+def test_3_2_a_row_made_by_hand_is_completed_at_once(page: Page, user: User) -> None:
+    """As sites' own tests do, which are about on_completion."""
+    row = ChunkedUpload.objects.create(
+        user=user, filename="a.bin", offset=7, file=SimpleUploadedFile("a.bin", b"1234567")
+    )
+    assert page.complete(row.upload_id, b"1234567").status_code == 200
+    assert content_of(row.upload_id) == b"1234567"
+
+
 def test_3_2_a_row_made_by_hand_without_offset(user: User) -> None:
     row = ChunkedUpload(user=user, filename="a.bin")
     row.file.save(name="tmp", content=ContentFile(""), save=True)
