@@ -136,11 +136,11 @@ def test_3_4_0001_makes_the_columns_that_sites_have(loader: MigrationLoader) -> 
     assert rendered._meta.get_field("id").db_type(connection)
 
 
-def check(variation: str) -> subprocess.CompletedProcess[str]:
+def check(variation: str, place: Path) -> subprocess.CompletedProcess[str]:
     """``makemigrations --check`` in a site with that setting."""
     env = {**os.environ, "CHUNKED_UPLOAD_VARIATION": variation, "PYTHONPATH": str(ROOT)}
     env.update(DJANGO_SETTINGS_MODULE="tests.legacy.contract.settings")
-    env.update(TUSBRIDGE_TEST_DATABASE_URL="", CHUNKED_UPLOAD_PLACE="")
+    env.update(TUSBRIDGE_TEST_DATABASE_URL="", CHUNKED_UPLOAD_PLACE=str(place))
     command = [sys.executable, "-W", "ignore", "-m", "django", "makemigrations"]
     command += ["--check", "--dry-run", "chunked_upload"]
     return subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60)
@@ -168,7 +168,7 @@ def check(variation: str) -> subprocess.CompletedProcess[str]:
         "to_callable",
     ],
 )
-def test_3_4_makemigrations_has_nothing_to_make(variation: str) -> None:
-    ran = check(variation)
+def test_3_4_makemigrations_has_nothing_to_make(variation: str, tmp_path: Path) -> None:
+    ran = check(variation, tmp_path)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "No changes detected" in ran.stdout

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -31,11 +32,12 @@ def facts(variation: str) -> dict[str, Any]:
     """What the probe saw with a setting."""
     env = {**os.environ, "CHUNKED_UPLOAD_VARIATION": variation, "PYTHONPATH": str(ROOT)}
     env.update(DJANGO_SETTINGS_MODULE="tests.legacy.contract.settings")
-    env.update(TUSBRIDGE_TEST_DATABASE_URL="", CHUNKED_UPLOAD_PLACE="")
     command = [sys.executable, "-W", "ignore", "-m", "tests.legacy.contract.probe"]
-    ran = subprocess.run(
-        command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=PROBE_SECONDS
-    )
+    with tempfile.TemporaryDirectory() as place:
+        env.update(TUSBRIDGE_TEST_DATABASE_URL="", CHUNKED_UPLOAD_PLACE=place)
+        ran = subprocess.run(
+            command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=PROBE_SECONDS
+        )
     assert ran.returncode == 0, ran.stderr
     seen: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
     return seen
