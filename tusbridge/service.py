@@ -105,7 +105,7 @@ class UploadService:
             return Concatenation(self).go_on(upload)
         if upload.is_complete or upload.offset == 0 != upload.length:
             return upload
-        if upload.file.name:
+        if upload.recorded_name:
             return self.settle_soon(upload)  # all bytes came, and may be in the storage already
         try:
             available = self.store_of(upload).available(self.blob_of(upload), upload.offset)
