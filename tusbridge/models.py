@@ -242,6 +242,11 @@ class AbstractUpload(models.Model):
         return list((self.parts or {}).get("ids", ()))
 
     @property
+    def keeps_bytes(self) -> bool:
+        """Whether the bytes stay when the row is deleted: never, but in models that say so."""
+        return False
+
+    @property
     def recorded_name(self) -> str:
         """The finished file's name; empty before it is about to be finished."""
         return str(self.file.name or "")
