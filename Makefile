@@ -11,16 +11,19 @@ ARGS ?=
 DJANGO ?= Django
 # cases of `make fuzz` for each server
 FUZZ ?= 12000
-SERVICES := service or browser or root or nginx
+SERVICES := service or browser or root or nginx or original
+# the package whose contract legacy/ keeps
+ORIGINAL := .venvs/original
 DATABASE_URLS ?= postgresql://root@127.0.0.1:5432/test mysql://root@127.0.0.1:3306/test
 DATABASE_TESTS := tests/leases tests/service tests/api tests/test_quotas.py
 
-.PHONY: help run test test-services torture fuzz lint format frontend matrix wheel docs bench bench-quick clean
+.PHONY: help run test test-services original torture fuzz lint format frontend matrix wheel docs bench bench-quick clean
 
 help:
 	@echo "run             install and serve; ARGS='--port 9000'"
 	@echo "test            install and run the tests that need no services; ARGS='-k name'"
 	@echo "test-services   those that need PostgreSQL, MariaDB, Chromium and root"
+	@echo "original        the package whose contract legacy/ keeps, to compare with"
 	@echo "torture         the long proofs: 50 kills, 5 tortures on each database, 1,000 slow clients"
 	@echo "fuzz            12,000 cases of almost right requests for each server; FUZZ=100000 for more"
 	@echo "lint            ruff, mypy, import-linter, migrations"
@@ -38,11 +41,14 @@ test: $(VENV)/.test frontend-if-npm
 	TUSBRIDGE_SKIP_MISSING=$${TUSBRIDGE_SKIP_MISSING-1} $(BIN)/python -m pytest -m "not ($(SERVICES))" $(ARGS)
 
 # what depends on the database, once more on each
-test-services: $(VENV)/.services frontend
+test-services: $(VENV)/.services frontend original
 	$(BIN)/python -m pytest -m "$(SERVICES)" $(ARGS)
 	for url in $(DATABASE_URLS); do \
 	  TUSBRIDGE_TEST_DATABASE_URL=$$url $(BIN)/python -m pytest $(DATABASE_TESTS) $(ARGS) || exit 1; \
 	done
+
+# what legacy/ takes the place of, in an environment of its own: the two cannot be in one
+original: $(ORIGINAL)/.made
 
 torture: $(VENV)/.services
 	TUSBRIDGE_KILLS=50 TUSBRIDGE_TORTURE_RUNS=5 TUSBRIDGE_CROWD=1000 TUSBRIDGE_BIG_MIB=2048 \
@@ -112,6 +118,12 @@ $(VENV)/.test: $(VENV)/.server
 
 $(VENV)/.services: $(VENV)/.test
 	$(PIP) install -c constraints.txt '$(DJANGO)' -e '.[server,postgres,mysql]' --group browser
+	touch $@
+
+$(ORIGINAL)/.made: Makefile
+	$(PYTHON) -m venv $(ORIGINAL)
+	$(ORIGINAL)/bin/python -m pip --disable-pip-version-check -q install \
+	  django-chunked-upload-patched==2.1.0 'Django==5.2.*' gunicorn
 	touch $@
 
 $(VENV)/.lint: $(VENV)/.services
