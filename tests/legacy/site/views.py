@@ -4,10 +4,8 @@ from chunked_upload.constants import http_status
 from chunked_upload.exceptions import ChunkedUploadError
 from chunked_upload.views import ChunkedUploadCompleteView, ChunkedUploadView
 
+from .limits import MAX_BYTES
 from .models import NobodysUpload
-
-# The views that have a limit have this one, in bytes.
-MAX_BYTES = 1000
 
 
 class Open:

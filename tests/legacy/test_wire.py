@@ -1,0 +1,95 @@
+"""The suite against ours: the drop-in in a site under gunicorn, and ``tusbridge serve``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from conformance.legacy.checks import ALL
+from conformance.legacy.client import Client
+from conformance.legacy.registry import Check
+from conformance.legacy.target import NEEDS, Target
+from conformance.runner import Outcome, Result, run_checks
+from tests.legacy.mounts import CASES, JOBS, Mount, Results, explain, results_of
+from tests.legacy.sites import errors_of
+from tests.server.test_conformance import logins
+from tests.support.databases import fresh_database
+from tests.support.servers import Server, running
+
+# Checks that may fail on ours, and what of the contract's section 9 allows it.
+ALLOWED: dict[str, str] = {}
+IDS = [f"{mount.name}-{check.id}" for mount, check in CASES]
+ERRORS = "errors in the log"
+
+Found = dict[str, dict[Any, Result]]
+
+
+@pytest.fixture(scope="session")
+def found() -> dict[str, Any]:
+    """Results by server and database, filled as they are asked for."""
+    return {}
+
+
+def _assert_passes(result: Result) -> None:
+    if result.check.id not in ALLOWED:
+        assert result.outcome is Outcome.PASS, explain(result)
+
+
+# the drop-in
+
+
+def _site_results(
+    found: dict[str, Any], database: str, factory: pytest.TempPathFactory
+) -> tuple[Results, list[str]]:
+    if database not in found:
+        errors: list[str] = []
+
+        def look(server: Server) -> None:
+            errors.extend(errors_of(server))
+
+        with fresh_database(database) as url:
+            place = factory.mktemp(f"dropin-{database}")
+            found[database] = results_of(place, look, database_url=url), errors
+    results: tuple[Results, list[str]] = found[database]
+    return results
+
+
+@pytest.mark.parametrize(("mount", "check"), CASES, ids=IDS)
+def test_dropin(
+    mount: Mount,
+    check: Check,
+    found: dict[str, Any],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    results, _ = _site_results(found, "sqlite", tmp_path_factory)
+    _assert_passes(results[mount.name, check.id])
+
+
+def test_dropin_logs_no_error(
+    found: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    assert _site_results(found, "sqlite", tmp_path_factory)[1] == []
+
+
+@pytest.mark.service
+@pytest.mark.parametrize(("mount", "check"), CASES, ids=IDS)
+@pytest.mark.parametrize("database", ["postgresql", "mariadb"])
+def test_dropin_on(
+    database: str,
+    mount: Mount,
+    check: Check,
+    found: dict[str, Any],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    results, _ = _site_results(found, database, tmp_path_factory)
+    _assert_passes(results[mount.name, check.id])
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("database", ["postgresql", "mariadb"])
+def test_dropin_logs_no_error_on(
+    database: str, found: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    assert _site_results(found, database, tmp_path_factory)[1] == []
