@@ -48,9 +48,7 @@ class ContentRange:
         return self.end - self.start + 1
 
 
-def parse_content_range(
-    text: str, pattern: re.Pattern[str] = CONTENT_RANGE
-) -> ContentRange | None:
+def parse_content_range(text: str, pattern: re.Pattern[str] = CONTENT_RANGE) -> ContentRange | None:
     """The field's numbers; None for anything that the pattern does not match, which counts as no
     field at all."""
     match = pattern.match(text)
@@ -78,6 +76,11 @@ def told_length(where: ContentRange) -> int | None:
     """
     makes_sense = where.end < where.total <= MAX_INTEGER
     return where.total if makes_sense or where.size <= 0 <= where.total == where.start else None
+
+
+def is_strict(where: ContentRange, length: int | None) -> bool:
+    """Whether the range ends before its total, which is the one that was told before."""
+    return where.end < where.total and length in {None, where.total}
 
 
 def parse_md5(text: str) -> str:

@@ -12,14 +12,11 @@ from tusbridge import leases, signals
 from tusbridge.appending import Appending
 from tusbridge.errors import AlreadyComplete, OffsetMismatch, UploadBusy
 from tusbridge.protocol.rules import AppendPlan
-from tusbridge.rows import insert_row, release_connections
+from tusbridge.rows import insert_row
 
 if TYPE_CHECKING:
     from tusbridge.models import AbstractUpload
     from tusbridge.service import UploadService
-
-# Seconds between two looks at a lease that somebody else holds.
-_BUSY_POLL_SECONDS = 0.1
 
 
 class Chunk(Appending):
@@ -106,8 +103,7 @@ def begin_next(
         if leases.acquire(service.model, upload.pk, offset=offset, token=token, ttl=ttl):
             plan = AppendPlan(offset=offset, limit=limit, all_or_nothing=True)
             return Chunk(service, upload, plan, token)
-        if time.monotonic() + _BUSY_POLL_SECONDS > deadline:
+        if time.monotonic() > deadline:
             raise UploadBusy
-        release_connections()
-        time.sleep(_BUSY_POLL_SECONDS)
+        service.pause()
         upload = again()

@@ -188,6 +188,16 @@ class UploadService:
         """The bytes [start, stop) that came of an unfinished upload, in pieces."""
         return self.store_of(upload).read_unfinished(self.blob_of(upload), start, stop)
 
+    def unfinished_path(self, upload: AbstractUpload) -> str | None:
+        """The file in which the bytes of an unfinished upload lie; None where they are not in one
+        local file."""
+        return self.store_of(upload).unfinished_path(self.blob_of(upload))
+
+    def pause(self) -> None:
+        """Wait a little for somebody else, without a database connection."""
+        release_connections()
+        time.sleep(BUSY_POLL_SECONDS)
+
     def take_down(self, upload: AbstractUpload, available: int, token: str | None) -> None:
         """Fewer bytes are there than the row says: lower the row.
 
@@ -320,8 +330,7 @@ class UploadService:
             rules.plan_append(upload.state, request, limits)
             if time.monotonic() + BUSY_POLL_SECONDS > deadline:
                 raise UploadBusy
-            release_connections()
-            time.sleep(BUSY_POLL_SECONDS)
+            self.pause()
 
     def append(
         self,
@@ -414,13 +423,17 @@ class UploadService:
         row = get_row(self.model, upload.upload_id)
         if row is None or row.status != Status.TERMINATED:
             return
-        upload = row  # as it was when it ended: with the last segment, and the name
-        self.store_of(upload).delete(self.blob_of(upload), upload.stored_name)
+        # as it was when it ended: with the last segment, and the name
+        self.remove_bytes(row)
         using = database_of(self.model)
         with database_errors(using):
             self.model._base_manager.using(using).filter(
                 pk=upload.pk, status=Status.TERMINATED
             ).delete()
+
+    def remove_bytes(self, upload: AbstractUpload) -> None:
+        """The bytes of an upload whose row is gone, finished or not. Idempotent."""
+        self.store_of(upload).delete(self.blob_of(upload), upload.stored_name)
 
     def expire(self, upload: AbstractUpload, *, now: datetime | None = None) -> bool:
         """End an unfinished upload that nobody is writing to, and free its bytes.

@@ -18,11 +18,16 @@ class FormStream:
     No database connection is held while the client is waited for.
     """
 
-    def __init__(self, request: HttpRequest) -> None:
-        self._body: Body = body_of(request)
-        self._may_wait = not isinstance(self._body, WholeBody)
-        self._batches = self._body.batches()
+    def __init__(self, body: Body) -> None:
+        self._body = body
+        self._may_wait = not isinstance(body, WholeBody)
+        self._batches = body.batches()
         self._pending: list[bytes] = []
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> "FormStream":
+        """:raises LengthRequired: where the body ends is not known."""
+        return cls(body_of(request))
 
     def read(self, size: int = -1) -> bytes:
         """Some bytes, as they come, whatever the size that is asked for; none at the end."""

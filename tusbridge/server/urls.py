@@ -22,6 +22,7 @@ urlpatterns = [
     path("healthz", views.healthz),
     path("readyz", views.readyz),
     path("files/", include("tusbridge.urls")),
+    path("legacy/", include("legacy.urls")),
     path(ADMIN_PATH.removeprefix("/"), admin.site.urls),
     path(
         "",

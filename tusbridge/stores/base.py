@@ -119,6 +119,11 @@ class Store(ABC):
         :raises StoreError: they cannot be read.
         """
 
+    def unfinished_path(self, blob: Blob) -> str | None:
+        """The one local file with the bytes of an unfinished upload, and maybe more; None where
+        there is no such file."""
+        return None
+
     def concat(self, key: str, parts: Sequence[tuple[Blob, int]]) -> Blob:
         """A blob that has the bytes of others, each with its length, in this order; durable on
         return. Copies nothing: ``complete`` does, so that this answers at once.

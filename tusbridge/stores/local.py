@@ -171,6 +171,12 @@ class LocalStore(LocalStrays):
                 if first < last:
                     yield from self._read_segment(segment, first, last)
 
+    def unfinished_path(self, blob: Blob) -> str | None:
+        with store_errors():
+            self.take_found(blob)
+        segments = self.segments(blob)
+        return segments[0].path if len(segments) == 1 else None
+
     def _read_segment(self, segment: _Segment, start: int, stop: int) -> Iterator[bytes]:
         size = self.size(segment, stop - segment.start)
         if size < stop - segment.start:
