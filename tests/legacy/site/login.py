@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponseBase
 
 # Below this path a request has no `user`, as in a site without the middleware that sets it.
@@ -14,14 +13,11 @@ def login_by_header(
     answer: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        if not request.path.startswith(WITHOUT_USER):
-            request.user = _user(request.META.get("HTTP_X_TEST_USER", ""))
+        name = request.META.get("HTTP_X_TEST_USER", "")
+        if request.path.startswith(WITHOUT_USER):
+            del request.user
+        elif name:
+            request.user = get_user_model().objects.get_or_create(username=name)[0]
         return answer(request)
 
     return middleware
-
-
-def _user(name: str) -> object:
-    if not name:
-        return AnonymousUser()
-    return get_user_model().objects.get_or_create(username=name)[0]

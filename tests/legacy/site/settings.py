@@ -19,14 +19,17 @@ DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",
+    "django.contrib.sessions",
     "chunked_upload",
     "tests.legacy.site.apps.SiteConfig",
 ]
 if os.environ.get("SITE_DROPIN"):
-    INSTALLED_APPS.insert(2, "tusbridge")
+    INSTALLED_APPS.insert(3, "tusbridge")
 MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
     "tests.legacy.site.login.login_by_header",
 ]
 ROOT_URLCONF = "tests.legacy.site.urls"
