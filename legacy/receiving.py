@@ -1,15 +1,16 @@
 """The chunk of a form, on its way into the upload as the form is parsed.
 
-Django's own parser takes the form apart. Where all fields came before the file, as
-jQuery-File-Upload sends them, the file's bytes go straight into the upload; else they go where the
-site's upload handlers put them, and are copied in pieces. What is refused is read to its end and
+The form is taken apart in place of Django's parser (``multipart``). Where all fields came before
+the file, as jQuery-File-Upload sends them, its bytes go straight into the upload; else they go
+where the site's upload handlers put them, and are copied in pieces. What is refused is read to its end and
 dropped: a browser reads no answer before.
 """
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, StopFutureHandlers
 from django.http import HttpRequest, QueryDict
@@ -18,6 +19,7 @@ from django.utils.datastructures import ImmutableList, MultiValueDict
 
 from legacy import digests, exchange
 from legacy.exceptions import ChunkedUploadError
+from legacy.multipart import FormParser
 from tusbridge.api.forms import FormStream
 from tusbridge.chunks import Chunk
 from tusbridge.errors import TooLarge, UploadError
@@ -25,7 +27,7 @@ from tusbridge.errors import TooLarge, UploadError
 if TYPE_CHECKING:
     from tusbridge.models import AbstractUpload
 
-# Bytes for which the parser's loop runs once.
+# Bytes of one step of a copy.
 _PIECE = 256 * 1024
 
 
@@ -90,17 +92,49 @@ Begin = Callable[[QueryDict, str, str], StreamedChunk | None]
 class _Handler(FileUploadHandler):
     """Gives the bytes of the view's own field to the upload."""
 
-    chunk_size = _PIECE
-
-    def __init__(self, request: HttpRequest, field_name: str, begin: Begin) -> None:
+    def __init__(
+        self, request: HttpRequest, field_name: str, begin: Begin, others: Sequence[Any]
+    ) -> None:
         super().__init__(request)
         self._field_name = field_name
         self._begin = begin
+        self._others = others
+        self._form: FormParser | None = None
+        # Django's, which knows how to clean names
         self.parser: Any = None
         self.fields: QueryDict | None = None
         self.streamed: StreamedChunk | None = None
         self.refusal: Exception | None = None
         self._is_mine = False
+
+    def handle_raw_input(
+        self,
+        input_data: Any,
+        META: dict[str, str],  # noqa: N803 Django's name
+        content_length: int,
+        boundary: bytes | str,
+        encoding: str | None = None,
+    ) -> Any:
+        """Takes the whole form, unless a handler of the site's own does."""
+        for other in self._others:
+            result = other.handle_raw_input(input_data, META, content_length, boundary, encoding)
+            if result is not None:
+                return result
+        form = self._form = FormParser(
+            input_data.read,
+            boundary.encode() if isinstance(boundary, str) else boundary,
+            encoding or settings.DEFAULT_CHARSET,
+            [self, *self._others],
+            self.parser.sanitize_file_name,
+        )
+        try:
+            form.parse()
+        except BaseException:
+            for files in dict(form.files.lists()).values():
+                for file in files:
+                    file.close()
+            raise
+        return form.fields, form.files
 
     def new_file(
         self, field_name: str, file_name: str, content_type: str, *args: Any, **kwargs: Any
@@ -110,7 +144,8 @@ class _Handler(FileUploadHandler):
         if not self._is_mine:
             return
         self.drop()  # the last file of that name is the chunk
-        self.fields = self.parser._post.copy()
+        assert self._form is not None, "it is what calls"
+        self.fields = self._form.fields.copy()
         try:
             self.streamed = self._begin(self.fields, file_name, content_type)
         except (ChunkedUploadError, UploadError) as error:
@@ -150,7 +185,7 @@ def receive(request: HttpRequest, field_name: str, begin: Begin) -> StreamedChun
 
     :raises BodyIncomplete: the client broke off; nothing of it is kept.
     """
-    handler = _Handler(request, field_name, begin)
+    handler = _Handler(request, field_name, begin, request.upload_handlers)
     stream = FormStream.of(request)
     try:
         _parse(request, handler, stream)
@@ -172,8 +207,6 @@ def receive(request: HttpRequest, field_name: str, begin: Begin) -> StreamedChun
 
 def _parse(request: Any, handler: _Handler, stream: Any) -> None:
     request.upload_handlers = [handler, *request.upload_handlers]
-    for other in request.upload_handlers:
-        other.chunk_size = max(other.chunk_size, _PIECE)
     try:
         parser = handler.parser = MultiPartParser(
             request.META, stream, ImmutableList(request.upload_handlers), request.encoding

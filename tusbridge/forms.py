@@ -64,29 +64,22 @@ class IntakeBody(Body):
 _LULL_SECONDS = 0.5
 
 
-class _Stream:
+class _Raw(io.RawIOBase):
     """The body for a view, or a middleware, that reads it as Django's own handlers give it."""
 
     def __init__(self, body: Body) -> None:
-        self._body = body
-        self._form: FormStream | None = None
+        super().__init__()
+        self._form = FormStream(body)
         self._rest = b""
 
-    def read(self, size: int = -1) -> bytes:
-        if self._form is None:
-            self._form = FormStream(self._body)
-        while size < 0 or len(self._rest) < size:
-            piece = self._form.read()
-            if not piece:
-                break
-            self._rest += piece
-        taken, self._rest = (
-            (self._rest, b"") if size < 0 else (self._rest[:size], self._rest[size:])
-        )
-        return taken
+    def readable(self) -> bool:
+        return True
 
-    def close(self) -> None:
-        """The front ends the body."""
+    def readinto(self, buffer: Any) -> int:
+        piece = self._rest or self._form.read()
+        count = min(len(piece), len(buffer))
+        buffer[:count], self._rest = piece[:count], piece[count:]
+        return count
 
 
 class FormThreads:
@@ -121,7 +114,7 @@ def _run(scope: dict[str, Any], body: IntakeBody | None, handler: BaseHandler) -
     set_script_prefix(get_script_prefix(scope) or "/")
     signals.request_started.send(sender=FormThreads, scope=scope)
     try:
-        stream: Any = io.BytesIO() if body is None else _Stream(body)
+        stream: Any = io.BytesIO() if body is None else io.BufferedReader(_Raw(body))
         request: Any = ASGIRequest(scope, stream)
     except UnicodeDecodeError:
         signals.request_finished.send(sender=FormThreads)
