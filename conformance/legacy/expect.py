@@ -13,6 +13,7 @@ from conformance.wire import Response
 UPLOAD_ID = re.compile(r"[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")
 # 2.4: as DjangoJSONEncoder writes it; the zone is missing with USE_TZ = False.
 EXPIRES = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?(?P<zone>Z?)", re.ASCII)
+_LIMIT = re.compile(r"Size of file exceeds the limit \((\d+) bytes\)", re.ASCII)
 JSON_TYPE = "application/json"
 
 NO_CHUNK = "No chunk file was submitted"
@@ -57,6 +58,14 @@ def expect_offset_error(response: Response, offset: int) -> None:
 
 def expect_limit_error(response: Response, limit: int | None) -> None:
     expect_error(response, 400, f"Size of file exceeds the limit ({limit} bytes)")
+
+
+def is_over_a_limit(response: Response, total: int) -> bool:
+    """Whether the total is refused for a limit that the caller did not know of."""
+    if response.status != 400:
+        return False
+    named = _LIMIT.fullmatch(str(expect_json(response).get("detail")))
+    return named is not None and int(named[1]) < total
 
 
 def expect_progress(

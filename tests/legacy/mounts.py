@@ -11,8 +11,8 @@ from conformance.legacy.checks import ALL
 from conformance.legacy.registry import Check
 from conformance.legacy.target import NEEDS, Target
 from conformance.runner import Outcome, Result, run_checks
-from tests.legacy.sites import running_site
 from tests.legacy.site.limits import MAX_BYTES
+from tests.legacy.sites import running_site
 
 _TOKEN = "a" * 32
 NOBODY = (("Cookie", f"csrftoken={_TOKEN}"), ("X-CSRFToken", _TOKEN))
@@ -83,7 +83,7 @@ MOUNTS = (
     _mount("unchecked", "no md5", do_md5_check=False),
     _mount("nobodys", has_user_field=False),
     _mount("repeats", accept_repeats=True),
-    _mount("strict-totals", strict_totals=True),
+    _mount("strict-totals", "strict totals", strict_totals=True),
     _mount(
         "failing",
         "invalid field",

@@ -173,8 +173,9 @@ def total_changes(client: Client) -> None:
 def two_files_in_one_upload(client: Client) -> None:
     first, second = client.content(10, seed=1), client.content(12, seed=2)
     upload_id = client.begin(first[:5], 10)
-    expect_offset_error(client.chunk(second[:5], 0, 12, upload_id), 5)
-    expect_status(client.chunk(second[5:], 5, 12, upload_id), 400)
+    for start in (0, 5):
+        refused = client.chunk(second[start : start + 5], start, 12, upload_id)
+        expect_status(refused, 400)
     client.append(upload_id, first[5:], 5, 10)
     client.finish(upload_id, first)
 
@@ -223,6 +224,21 @@ def repeated_completion(client: Client) -> None:
         again = client.complete(upload_id, md5_of(content))
         expect_taken(again)
         expect(again.body == first.body, "expected the same answer", again)
+
+
+@check(
+    "legacy-9-02-repeated-completion-with-a-wrong-md5",
+    level="FAULT",
+    needs=("repeats", "md5"),
+    title="but not one with another md5",
+)
+def repeated_completion_with_a_wrong_md5(client: Client) -> None:
+    content = client.content(5)
+    upload_id = client.begin(content, 5)
+    client.finish(upload_id, content)
+    refused = client.complete(upload_id, "0" * 32)
+    expect_status(refused, 400)
+    expect_json(refused)
 
 
 @check(

@@ -96,7 +96,7 @@ def complete_again(client: Client) -> None:
 @check(
     "legacy-7-03-complete-again-with-a-wrong-md5",
     level="FAULT",
-    needs=("md5",),
+    needs=("md5", "no repeats"),
     title="so it is with a wrong md5",
 )
 def complete_again_with_a_wrong_md5(client: Client) -> None:
