@@ -1,7 +1,8 @@
-"""The suite against ours: the drop-in in a site under gunicorn, and ``tusbridge serve``."""
+"""The suite against ours: the drop-in in a site under gunicorn."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,19 +10,17 @@ import pytest
 from conformance.legacy.registry import Check
 from conformance.runner import Outcome, Result
 from tests.legacy.mounts import CASES, Mount, Results, explain, results_of
-from tests.legacy.sites import errors_of
+from tests.legacy.orphans import left_by_refused_first_chunks
+from tests.legacy.sites import errors_of, running_site
 from tests.support.databases import fresh_database
 from tests.support.servers import Server
 
-# Checks that may fail on ours, and what of the contract's section 9 allows it.
+# Checks that fail on ours, and what of the contract's section 9 allows it.
 ALLOWED = {
     "legacy-2.2-12-blanks-around-the-md5": "may be taken: no client can depend on the refusal",
     "legacy-2.2-12-md5-in-upper-case": "likewise",
 }
 IDS = [f"{mount.name}-{check.id}" for mount, check in CASES]
-ERRORS = "errors in the log"
-
-Found = dict[str, dict[Any, Result]]
 
 
 @pytest.fixture(scope="session")
@@ -31,11 +30,8 @@ def found() -> dict[str, Any]:
 
 
 def _assert_passes(result: Result) -> None:
-    if result.check.id not in ALLOWED:
-        assert result.outcome is Outcome.PASS, explain(result)
-
-
-# the drop-in
+    wanted = Outcome.FAIL if result.check.id in ALLOWED else Outcome.PASS
+    assert result.outcome is wanted, explain(result)
 
 
 def _site_results(
@@ -82,6 +78,12 @@ def test_dropin_logs_no_error(
     found: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     assert _site_results(found, "sqlite", tmp_path_factory)[1] == []
+
+
+def test_refused_first_chunks_leave_no_file(tmp_path: Path) -> None:
+    """Section 7, row 5."""
+    with running_site(tmp_path) as server:
+        assert left_by_refused_first_chunks(server) == []
 
 
 @pytest.mark.service

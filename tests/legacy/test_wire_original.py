@@ -4,13 +4,16 @@ have. This keeps the checks honest.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from conformance.legacy.checks import ALL
 from conformance.legacy.registry import Check
 from conformance.runner import Outcome
 from tests.legacy.mounts import CASES, Mount, Results, explain, results_of
-from tests.legacy.sites import original_python
+from tests.legacy.orphans import REFUSALS, left_by_refused_first_chunks
+from tests.legacy.sites import original_python, running_site
 
 pytestmark = pytest.mark.original
 
@@ -46,6 +49,12 @@ def test_the_original(mount: Mount, check: Check, results: Results) -> None:
     result = results[mount.name, check.id]
     wanted = Outcome.FAIL if check.id in FAULTS else Outcome.PASS
     assert result.outcome is wanted, explain(result)
+
+
+def test_refused_first_chunks_leave_files(tmp_path: Path) -> None:
+    """Section 7, row 5: the fault that ours must not have is one that can be seen."""
+    with running_site(tmp_path, python=original_python()) as server:
+        assert len(left_by_refused_first_chunks(server)) == REFUSALS
 
 
 def test_every_check_runs_somewhere() -> None:

@@ -34,7 +34,12 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "tests.legacy.site.urls"
 MEDIA_ROOT = f"{PLACE}/media"
-LOGGING = {"version": 1, "disable_existing_loggers": False, "root": {"level": "WARNING"}}
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"stderr": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["stderr"], "level": "ERROR"},
+}
 
 if "SITE_EXPIRE_SECONDS" in os.environ:
     CHUNKED_UPLOAD_EXPIRATION_DELTA = timedelta(seconds=float(os.environ["SITE_EXPIRE_SECONDS"]))
