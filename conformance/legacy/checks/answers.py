@@ -82,7 +82,9 @@ def expires_stays(client: Client) -> None:
 )
 def life_of_an_upload(client: Client) -> None:
     response = client.chunk(client.content(5), 0, 10)
-    expires = datetime.fromisoformat(str(expect_progress(response, 5)["expires"]))
+    told = expect_progress(response, 5)["expires"]
+    expect(_expect_form(response, told) == "Z", "expected expires to end in Z", response)
+    expires = datetime.fromisoformat(told)
     if "Date" not in response.fields:
         raise NotTestable("the answer has no Date")
     answered = parsedate_to_datetime(expect_present(response, "Date")).astimezone(UTC)
