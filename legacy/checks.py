@@ -20,6 +20,8 @@ def check_settings(**_: Any) -> list[CheckMessage]:
 
 
 def _storage() -> list[CheckMessage]:
+    if not conf.has_storage_class():
+        return []
     try:
         UploadService().check_storage(conf.storage_alias())
     except (ImproperlyConfigured, ImportError, KeyError) as error:

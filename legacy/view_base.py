@@ -48,9 +48,9 @@ class ChunkedUploadBaseView(View):
     accept_repeats = False
 
     @classmethod
-    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
+    def as_view(cls, *args: Any, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
         """As Django's; no transaction is held while bytes come, and the view reads the form."""
-        view: Any = super().as_view(**initkwargs)
+        view: Any = super().as_view(*args, **initkwargs)
         never_atomic(view)
         view.tusbridge_reads_body = True
         return view  # type: ignore[no-any-return]

@@ -61,10 +61,10 @@ class ChunkedUploadView(ChunkedUploadBaseView):
     _csrf_is_open = False
 
     @classmethod
-    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
-        view: Any = super().as_view(**initkwargs)
+    def as_view(cls, *args: Any, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
+        view: Any = super().as_view(*args, **initkwargs)
         if _is_ours(cls, "dispatch", "post", "_post") and not getattr(view, "csrf_exempt", False):
-            view.csrf_exempt = csrf.LATER
+            return csrf.CheckedLater(view)
         return view  # type: ignore[no-any-return]
 
     # -- hooks

@@ -249,10 +249,20 @@ class AbstractUpload(models.Model):
         return list((self.parts or {}).get("ids", ()))
 
     @property
+    def keeps_bytes(self) -> bool:
+        """Whether the bytes stay when the row is deleted: never, but in models that say so."""
+        return False
+
+    @property
+    def recorded_name(self) -> str:
+        """The finished file's name; empty before it is about to be finished."""
+        return str(self.file.name or "")
+
+    @property
     def stored_name(self) -> str:
         """The storage's file that goes with this row: the finished one; for a moment after
         :meth:`attach` the name it had; else empty."""
-        return str(self.file.name or self.store_state.get(HANDED_OVER, ""))
+        return self.recorded_name or str(self.store_state.get(HANDED_OVER, ""))
 
     def attach(self, field_file: FieldFile, *, name: str | None = None, save: bool = True) -> str:
         """Make the finished file the file of a model instance, as in

@@ -105,7 +105,7 @@ class UploadService:
             return Concatenation(self).go_on(upload)
         if upload.is_complete or upload.offset == 0 != upload.length:
             return upload
-        if upload.file.name:
+        if upload.recorded_name:
             return self.settle_soon(upload)  # all bytes came, and may be in the storage already
         try:
             available = self.store_of(upload).available(self.blob_of(upload), upload.offset)
@@ -436,16 +436,12 @@ class UploadService:
         if row is None or row.status != Status.TERMINATED:
             return
         # as it was when it ended: with the last segment, and the name
-        self.remove_bytes(row)
+        self.store_of(row).delete(self.blob_of(row), row.stored_name)
         using = database_of(self.model)
         with database_errors(using):
             self.model._base_manager.using(using).filter(
                 pk=upload.pk, status=Status.TERMINATED
             ).delete()
-
-    def remove_bytes(self, upload: AbstractUpload) -> None:
-        """The bytes of an upload whose row is gone, finished or not. Idempotent."""
-        self.store_of(upload).delete(self.blob_of(upload), upload.stored_name)
 
     def expire(self, upload: AbstractUpload, *, now: datetime | None = None) -> bool:
         """End an unfinished upload that nobody is writing to, and free its bytes.
