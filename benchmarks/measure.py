@@ -4,6 +4,7 @@ CPU is that of the server's whole process tree; the client's is not in any figur
 """
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -45,23 +46,30 @@ class Server:
     port: int
 
 
-@contextlib.contextmanager
-def running(name: str, place: Path) -> Iterator[Server]:
+def running(name: str, place: Path) -> contextlib.AbstractContextManager[Server]:
     """One of ``COMMANDS`` with its data in the folder ``place``, until the end of the block."""
+    command = [sys.executable, *COMMANDS[name], "--port", "{port}"]
+    if name.startswith("serve"):
+        command += ["--data-dir", str(place)]
+    return started(name, command, place, {"BARE_PLACE": str(place)})
+
+
+@contextlib.contextmanager
+def started(
+    name: str, command: list[str], place: Path, environ: dict[str, str]
+) -> Iterator[Server]:
+    """A server by its command line, in which ``{port}`` stands for its port."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
     place.mkdir(parents=True)
-    arguments = [*COMMANDS[name], "--port", str(port)]
-    if name.startswith("serve"):
-        arguments += ["--data-dir", str(place)]
-    environ = {k: v for k, v in os.environ.items() if not k.startswith(("TUSBRIDGE_", "DJANGO_"))}
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("TUSBRIDGE_", "DJANGO_"))}
     log = place / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, *arguments],
+            [part.replace("{port}", str(port)) for part in command],
             stdout=output,
             stderr=output,
-            env={**environ, "BARE_PLACE": str(place)},
+            env={**inherited, **environ},
             cwd=ROOT,
         )
     try:
@@ -153,6 +161,23 @@ class Client:
                 f"Content-Type: application/offset+octet-stream\r\nContent-Length: {length}\r\n"
             )
         return f"{lines}{fields}\r\n".encode()
+
+    def talk(self, request: bytes, tail: bytes, *, mib: int) -> dict[str, str]:
+        """Send a request, ``mib`` MiB and a tail; the answer's JSON, which has to be a 200."""
+        self._socket.sendall(request)
+        for _ in range(mib):
+            self._socket.sendall(BLOCK)
+        self._socket.sendall(tail)
+        with self._socket.makefile("rb") as answer:
+            status = int(answer.readline().split()[1])
+            length = 0
+            while (line := answer.readline().strip()) != b"":
+                name, _, value = line.lower().partition(b": ")
+                length = int(value) if name == b"content-length" else length
+            body = answer.read(length)
+        if status != 200:
+            raise SystemExit(f"{status}: {body[:500]!r}")
+        return dict(json.loads(body))
 
     def ask(self, request: bytes, status: int, *, mib: int = 0) -> dict[str, str]:
         """Send a request, and ``mib`` MiB after it; the answer's fields, by lower-case name."""

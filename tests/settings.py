@@ -22,6 +22,7 @@ INSTALLED_APPS = [
     "ninja",
     "tusbridge",
     "tusbridge.server",
+    "legacy",
     "tests.gallery",
 ]
 MIDDLEWARE = [

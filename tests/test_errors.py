@@ -31,6 +31,7 @@ EXAMPLES: list[UploadError] = [
     errors.UploadIncomplete(5, 10),
     errors.UploadIncomplete(5, None),
     errors.AlreadyAttached(),
+    errors.AlreadyComplete(),
     errors.OffsetMismatch(5, 7),
     errors.LengthConflict(10, 11),
     errors.TooLarge(10),

@@ -68,6 +68,7 @@ class Appending:
         self._committed = plan.offset
         is_checked = plan.checksum is not None or plan.checksum_follows
         self._running = RunningChecksum(plan.checksum) if is_checked else None
+        self._is_held_back = plan.all_or_nothing
         # Upload-Checksum, where it came behind the body
         self.trailer: str | None = None
         self._clock = clock
@@ -77,13 +78,21 @@ class Appending:
             Blob(key=upload.upload_id, state=upload.store_state),
             plan.offset,
             token,
-            lambda: leases.is_mine(service.model, upload.pk, token=token),
+            self._is_mine,
         )
+
+    def _is_mine(self) -> bool:
+        return leases.is_mine(self._service.model, self.upload.pk, token=self.token)
 
     @property
     def is_checked(self) -> bool:
-        """Whether a checksum is still to agree before anything counts."""
-        return self._running is not None
+        """Whether nothing counts yet: a checksum is still to agree, or the whole to be there."""
+        return self._running is not None or self._is_held_back
+
+    @property
+    def written(self) -> int:
+        """Where the next byte goes: the offset and what was written since."""
+        return self._writer.offset
 
     @property
     def uncommitted(self) -> int:
@@ -123,10 +132,9 @@ class Appending:
                 raise LeaseLost
             self._verify(how)
             at_length = self._writer.offset == self.upload.length
-            completes = at_length and self.upload.completes_itself
-            self._commit(last=True, completes=completes)
+            self._commit(last=True, completes=at_length)
             self.close()
-            if completes:
+            if at_length:
                 self._service.finish(self.upload, self.token)
             _raise_if_cut(how)
 
@@ -150,16 +158,31 @@ class Appending:
     def _commit(self, *, last: bool = False, completes: bool = False) -> None:
         if self._writer.offset == self._end and not last:
             return  # whether the body stops at the upload's length is not known yet
-        if self._running is not None:
+        if self.is_checked:
             self._stay()
             return
         blob = self._writer.sync()
         values: dict[str, Any] = {
             "store_state": dict(blob.state),
-            "expires_at": self._service.new_expiry(),
+            "expires_at": self._service.new_expiry(self.upload.expires_at),
         }
+        if completes:
+            # whoever finds it so after a crash goes on, whatever it waited for
+            values["completes_itself"] = True
         if completes and not self.upload.is_part:
             values["file"] = self._service.name_of(self.upload)
+        self._record(values, release=last and not completes, completes=completes)
+        self._committed = self._writer.offset
+        self._committed_at = self._clock()
+        self.upload.offset = self._committed
+        for name, value in values.items():
+            setattr(self.upload, name, value)
+
+    def _record(self, values: dict[str, Any], *, release: bool, completes: bool) -> None:
+        """Move the offset in the row, to all that is durable now.
+
+        :raises LeaseLost: another request took the upload over.
+        """
         if not leases.commit(
             self._service.model,
             self.upload.pk,
@@ -168,14 +191,9 @@ class Appending:
             new=self._writer.offset,
             ttl=COMPLETING_TTL_SECONDS if completes else self._ttl(),
             values=values,
-            release=last and not completes,
+            release=release,
         ):
             raise LeaseLost
-        self._committed = self._writer.offset
-        self._committed_at = self._clock()
-        self.upload.offset = self._committed
-        for name, value in values.items():
-            setattr(self.upload, name, value)
 
     def _stay(self) -> None:
         """Keep the lease while bytes come that may not be committed yet."""

@@ -26,7 +26,14 @@ from tusbridge.errors import (
     UploadError,
     UploadNotFound,
 )
-from tusbridge.models import AbstractUpload, Concat, Protocol, Status, generate_upload_id
+from tusbridge.models import (
+    AbstractUpload,
+    Concat,
+    Protocol,
+    Status,
+    generate_upload_id,
+    owner_of,
+)
 from tusbridge.policy import Actor
 from tusbridge.protocol import rules
 from tusbridge.protocol.rules import CreateRequest
@@ -117,7 +124,7 @@ class Concatenation:
     ) -> AbstractUpload:
         return self._model(
             upload_id=generate_upload_id(),
-            user_id=actor.user_id,
+            **owner_of(self._model, actor.user_id),
             length=length,
             metadata=request.metadata,
             filename=request.filename,

@@ -259,6 +259,15 @@ class RangeNotSatisfiable(UploadError):
         self.length = length
 
 
+class AlreadyComplete(UploadError):
+    """What the request wants completed is complete."""
+
+    code = "already-complete"
+
+    def __init__(self) -> None:
+        super().__init__("the upload is complete already")
+
+
 class UploadBusy(TransientError):
     """Another request is appending to this upload, and makes progress."""
 

@@ -36,6 +36,7 @@ from tusbridge.errors import (
     UploadBusy,
     UploadError,
 )
+from tusbridge.forms import FormThreads, is_form_view
 from tusbridge.intake import Intake, Message, Receive
 from tusbridge.service import BUSY_PATIENCE_SECONDS, BUSY_POLL_SECONDS, UploadService
 
@@ -76,6 +77,7 @@ class Front:
         self._short = ThreadPoolExecutor(threads, thread_name_prefix="tusbridge-short")
         self._writers = ThreadPoolExecutor(threads, thread_name_prefix="tusbridge-write")
         self._routine = ThreadPoolExecutor(threads, thread_name_prefix="tusbridge-routine")
+        self._forms = FormThreads()
         self._drives = Drives(self._in_short)
         self._handler = BaseHandler()
         self._handler.load_middleware()
@@ -90,7 +92,10 @@ class Front:
             await self._app(scope, receive, send)
         elif (match := self._match(scope)) is not None:
             self._begin()
-            await self._serve(scope, match, receive, send)
+            if is_form_view(match):
+                await self._serve_form(scope, receive, send)
+            else:
+                await self._serve(scope, match, receive, send)
         else:
             await self._pass_on(scope, receive, send)
 
@@ -138,6 +143,7 @@ class Front:
     def stop(self) -> None:
         """End all running appends with what they have; from the event loop's thread."""
         self._drives.stop()
+        self._forms.stop()
 
     async def _sweep_for_ever(self, pause: float) -> None:
         while True:
@@ -162,6 +168,8 @@ class Front:
                 match = resolve(candidate)
             except Resolver404:
                 continue
+            if is_form_view(match):
+                return match if candidate == path else None
             if "tusbridge" in match.app_names:
                 scope["path"] = scope["path"] + candidate[len(path) :]
                 return match
@@ -216,6 +224,18 @@ class Front:
                 await self._let_go(intake, response, is_page=b"origin" in headers)
             is_read = intake is None or intake.end is BodyEnd.WHOLE
             await self._send(response, method, send, receive if is_read else None)
+        finally:
+            if intake is not None:
+                intake.close()
+
+    async def _serve_form(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A view that reads its body by itself, in a thread of its own while it does."""
+        intake = self._intake(dict(scope["headers"]), receive)
+        try:
+            response = await self._forms.run(scope, intake, self._handler)
+            if intake is not None and intake.end is not BodyEnd.WHOLE:
+                await self._let_go(intake, response, is_page=False)
+            await self._send(response, scope["method"], send)
         finally:
             if intake is not None:
                 intake.close()

@@ -16,13 +16,15 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from tusbridge.errors import DatabaseUnavailable
-from tusbridge.models import AbstractUpload, Concat, Status
+from tusbridge.models import AbstractUpload, Concat, Status, row_model
 from tusbridge.rows import database_errors, database_of
 
 # Waits in seconds between tries of a statement that must not be given up lightly.
 _RETRY_WAITS = (0.05, 0.25, 1.0)
 # After so many seconds no new try is begun: each may wait for the database's own time-out.
 _INSIST_SECONDS = 6.0
+# Seconds after which whoever confirms and gives no sign of life is dead.
+CONFIRMING_TTL_SECONDS = 10.0
 # Ids in one statement: below every database's limit of parameters.
 _BATCH = 400
 
@@ -57,7 +59,7 @@ def held() -> Q:
 def _update(model: type[AbstractUpload], where: Q, values: Mapping[str, Any]) -> int:
     using = database_of(model)
     with database_errors(using):
-        return model._base_manager.using(using).filter(where).update(**values)
+        return row_model(model)._base_manager.using(using).filter(where).update(**values)
 
 
 def acquire(
@@ -129,6 +131,30 @@ def complete(
         **values,
     }
     return _insist(lambda: _update(model, where, change)) == 1
+
+
+def begin_confirming(model: type[AbstractUpload], pk: Any, *, token: str) -> bool:
+    """Take the lease of a complete upload that was not confirmed yet; False: it was, or somebody
+    is at it."""
+    where = Q(pk=pk, status=Status.COMPLETE, confirmed_on__isnull=True) & free()
+    values = {"lease_token": token, "lease_until": until(CONFIRMING_TTL_SECONDS)}
+    return _update(model, where, values) == 1
+
+
+def keep_confirming(model: type[AbstractUpload], pk: Any, *, token: str) -> None:
+    """Whoever confirms is alive."""
+    values = {"lease_until": until(CONFIRMING_TTL_SECONDS)}
+    _update(model, Q(pk=pk, status=Status.COMPLETE, lease_token=token), values)
+
+
+def end_confirming(
+    model: type[AbstractUpload], pk: Any, *, token: str, values: Mapping[str, Any] | None
+) -> None:
+    """Let the lease of a complete upload go; with ``values`` as confirmed."""
+    done = {} if values is None else {"confirmed_on": DatabaseNow(), **values}
+    change = {"lease_token": None, "lease_until": None, **done}
+    where = Q(pk=pk, status=Status.COMPLETE, lease_token=token)
+    _insist(lambda: _update(model, where, change))
 
 
 def release(model: type[AbstractUpload], pk: Any, *, token: str) -> None:

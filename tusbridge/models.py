@@ -87,6 +87,7 @@ class Protocol(models.TextChoices):
     """The protocol an upload began with."""
 
     TUS = "tus", "tus 1.0.0"
+    LEGACY = "legacy", "django-chunked-upload"
 
 
 class Concat(models.TextChoices):
@@ -162,6 +163,8 @@ class AbstractUpload(models.Model):
     concat_key = models.CharField(max_length=64, null=True, blank=True, unique=True)
     created_on = models.DateTimeField(auto_now_add=True)
     completed_on = models.DateTimeField(null=True, blank=True)
+    # when what a completing call asks for was done; null while no such call has succeeded
+    confirmed_on = models.DateTimeField(null=True, blank=True)
     # set while receivers of upload_completed may not have heard of it
     announce_at = models.DateTimeField(null=True, blank=True, db_index=True)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -173,6 +176,16 @@ class AbstractUpload(models.Model):
 
     objects: ClassVar[Any] = UploadQuerySet.as_manager()
 
+    # columns that only the lease's own statements write
+    KEPT: ClassVar[frozenset[str]] = frozenset(
+        {"offset", "store_state", "lease_token", "lease_until", "progress_at", "announce_at"}
+    )
+    # those too, until the upload is complete
+    KEPT_WHILE_UPLOADING: ClassVar[frozenset[str]] = frozenset(
+        {"file", "length", "status", "completes_itself", "expires_at", "completed_on"}
+        | {"parts", "concat", "concat_key", "confirmed_on"}
+    )
+
     class Meta:
         abstract = True
         indexes: ClassVar[list[models.Index]] = [models.Index(fields=["status", "expires_at"])]
@@ -180,6 +193,19 @@ class AbstractUpload(models.Model):
     def __str__(self) -> str:
         total = "?" if self.length is None else self.length
         return f"{self.upload_id} ({self.offset} of {total} bytes)"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Leaves alone what may have changed in the row since this instance was read: where the
+        bytes are, how many, and who writes. ``update_fields`` names what it shall write all the
+        same."""
+        if not (self._state.adding or args or kwargs.get("update_fields")):
+            kwargs["update_fields"] = self._own_fields()
+        super().save(*args, **kwargs)
+
+    def _own_fields(self) -> list[str]:
+        kept = self.KEPT | (frozenset() if self.is_complete else self.KEPT_WHILE_UPLOADING)
+        fields = [field for field in self._meta.concrete_fields if not field.primary_key]
+        return [field.name for field in fields if field.name not in kept]
 
     @property
     def is_complete(self) -> bool:
@@ -271,6 +297,19 @@ class Upload(AbstractUpload):
 
     class Meta(AbstractUpload.Meta):
         swappable = "TUSBRIDGE_UPLOAD_MODEL"
+
+
+def row_model(model: type[AbstractUpload]) -> type[AbstractUpload]:
+    """The model in whose table the offset and the lease are: of a model that derives from another
+    one with a table, that one. Only there is one UPDATE one statement."""
+    owner: Any = model._meta.get_field("lease_token").model
+    return owner  # type: ignore[no-any-return]
+
+
+def owner_of(model: type[AbstractUpload], user_id: Any) -> dict[str, Any]:
+    """The column that says whose a new upload is; none in a site's model without users."""
+    has_users = any(field.attname == "user_id" for field in model._meta.concrete_fields)
+    return {"user_id": user_id} if has_users else {}
 
 
 def get_upload_model() -> type[AbstractUpload]:

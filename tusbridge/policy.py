@@ -155,11 +155,19 @@ class Policy:
         """
         self._check(self.can_append, actor, upload)
         if upload.length is None:
-            quotas.check_growth(
-                upload.user_id,
-                self.quota(Actor(user_id=upload.user_id)),
-                max_total_bytes=self.options.MAX_TOTAL_BYTES,
-            )
+            self.check_growth(upload)
+
+    def check_growth(self, upload: AbstractUpload) -> None:
+        """Whether an upload of a length that is not known may become longer.
+
+        :raises QuotaExceeded: its owner has no bytes left.
+        :raises StoreFull: likewise, for all uploads together.
+        """
+        quotas.check_growth(
+            upload.user_id,
+            self.quota(Actor(user_id=upload.user_id)),
+            max_total_bytes=self.options.MAX_TOTAL_BYTES,
+        )
 
     def check_read(self, actor: Actor, upload: AbstractUpload) -> None:
         """Asked for the state and for the bytes.

@@ -15,7 +15,7 @@ from django.db.models import Case, Count, F, Min, Q, QuerySet, Sum, When
 from django.utils import timezone
 
 from tusbridge.errors import QuotaExceeded, StoreFull, TooManyCreations, TooManyUploads
-from tusbridge.models import AbstractUpload, Status, get_upload_model
+from tusbridge.models import AbstractUpload, Status, get_upload_model, owner_of
 from tusbridge.rows import database_errors, database_of
 
 _MINUTE = timedelta(minutes=1)
@@ -107,6 +107,8 @@ def _rows() -> "QuerySet[AbstractUpload]":
 
 
 def _rows_of(user_id: Any) -> "QuerySet[AbstractUpload]":
+    if not owner_of(get_upload_model(), user_id):
+        return _rows()
     return _rows().filter(Q(user__isnull=True) if user_id is None else Q(user_id=user_id))
 
 

@@ -3,22 +3,21 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
-from django.core.exceptions import SuspiciousOperation
 from django.utils import timezone
 
-from tusbridge import leases, signals
-from tusbridge.appending import COMPLETING_TTL_SECONDS, Appending
+from tusbridge import chunks, leases, signals
+from tusbridge.appending import Appending
 from tusbridge.body import BodyEnd
-from tusbridge.concatenating import Concatenation, in_background
+from tusbridge.chunks import Chunk, FirstChunk
+from tusbridge.completing import Completion
+from tusbridge.concatenating import Concatenation
 from tusbridge.conf import Options, get_options
 from tusbridge.errors import (
-    BlobTruncated,
     BodyIncomplete,
-    LeaseLost,
     PartialUpload,
     ServerStopping,
     StoreError,
@@ -32,10 +31,9 @@ from tusbridge.models import (
     AbstractUpload,
     Protocol,
     Status,
-    finished_name,
     generate_upload_id,
     get_upload_model,
-    upload_to,
+    owner_of,
 )
 from tusbridge.policy import Actor, Policy, get_policy
 from tusbridge.protocol import rules
@@ -58,8 +56,6 @@ logger = logging.getLogger("tusbridge")
 BUSY_POLL_SECONDS = 0.15
 # Seconds to wait for a holder that fell silent: its time to live, and the beat before it.
 BUSY_PATIENCE_SECONDS = 3.6
-# Bytes that are copied while a client waits for its answer; more are copied behind it.
-COPY_WHILE_WAITING = 64 * 1024 * 1024
 
 
 class UploadService:
@@ -118,7 +114,7 @@ class UploadService:
             logger.error("bytes-missing", extra={"upload_id": upload_id})
             raise
         if available < upload.offset:
-            self._take_down(upload, available, None)
+            self.take_down(upload, available, None)
         return self.settle_soon(upload)
 
     def find_to_append(self, upload_id: str, actor: Actor) -> AbstractUpload:
@@ -132,7 +128,81 @@ class UploadService:
         rules.check_takes_bytes(upload.state)
         return upload
 
-    def _take_down(self, upload: AbstractUpload, available: int, token: str | None) -> None:
+    def begin_first_chunk(self, upload: AbstractUpload, limit: int, actor: Actor) -> FirstChunk:
+        """The first chunk, of at most ``limit`` bytes, of a new upload: an instance that was not
+        saved, which is inserted once the chunk counts.
+
+        :raises Forbidden: the actor may not begin it.
+        :raises StoreFull: there is no room at all.
+        """
+        wanted = CreateRequest(
+            length=upload.length,
+            metadata=upload.metadata,
+            filename=upload.filename,
+            content_type=upload.content_type,
+            has_body=True,
+            content_length=None,
+        )
+        self.policy.check_create(actor, wanted)
+        upload.storage_alias = self.options.STORAGE
+        upload.expires_at = self.new_expiry(upload.expires_at)
+        return chunks.begin_first(self, upload, limit)
+
+    def begin_chunk(
+        self,
+        upload: AbstractUpload,
+        offset: int,
+        limit: int,
+        *,
+        again: Callable[[], AbstractUpload],
+        wait: float = BUSY_PATIENCE_SECONDS,
+    ) -> Chunk:
+        """A chunk of at most ``limit`` bytes from ``offset`` on; ``again`` reads the upload anew
+        after a wait for somebody else.
+
+        :raises OffsetMismatch: the upload is at another offset.
+        :raises AlreadyComplete: it takes no bytes any more.
+        :raises UploadBusy: another request is appending, and makes progress.
+        """
+        if upload.length is None:
+            self.policy.check_growth(upload)
+        return chunks.begin_next(self, upload, offset, limit, wait=wait, again=again)
+
+    def complete(self, upload: AbstractUpload) -> None:
+        """Complete an upload with the bytes that it has, because its client says so.
+
+        :raises AlreadyComplete: it is.
+        :raises UploadBusy: somebody appends to it, or completes it.
+        """
+        Completion(self).complete(upload)
+
+    def confirming(self, upload: AbstractUpload) -> AbstractContextManager[dict[str, Any]]:
+        """A block for what is to be done once with a complete upload, and again if it raises.
+        Gives a dictionary of columns that are set when it is done.
+
+        :raises AlreadyComplete: it is done, or somebody is at it.
+        """
+        return Completion(self).confirming(upload)
+
+    def read_unfinished(self, upload: AbstractUpload, start: int, stop: int) -> Iterator[bytes]:
+        """The bytes [start, stop) that came of an unfinished upload, in pieces."""
+        return self.store_of(upload).read_unfinished(self.blob_of(upload), start, stop)
+
+    def unfinished_path(self, upload: AbstractUpload) -> str | None:
+        """The file in which the bytes of an unfinished upload lie; None where they are not in one
+        local file."""
+        return self.store_of(upload).unfinished_path(self.blob_of(upload))
+
+    def pause(self) -> None:
+        """Wait a little for somebody else, without a database connection."""
+        release_connections()
+        time.sleep(BUSY_POLL_SECONDS)
+
+    def take_down(self, upload: AbstractUpload, available: int, token: str | None) -> None:
+        """Fewer bytes are there than the row says: lower the row.
+
+        :raises UploadBusy: somebody else is at it.
+        """
         logger.error(
             "offset-taken-down",
             extra={"upload_id": upload.upload_id, "from": upload.offset, "to": available},
@@ -185,7 +255,7 @@ class UploadService:
         self.policy.check_create(actor, request)
         upload = self.model(
             upload_id=generate_upload_id(),
-            user_id=actor.user_id,
+            **owner_of(self.model, actor.user_id),
             length=request.length,
             metadata=request.metadata,
             filename=request.filename,
@@ -260,8 +330,7 @@ class UploadService:
             rules.plan_append(upload.state, request, limits)
             if time.monotonic() + BUSY_POLL_SECONDS > deadline:
                 raise UploadBusy
-            release_connections()
-            time.sleep(BUSY_POLL_SECONDS)
+            self.pause()
 
     def append(
         self,
@@ -277,125 +346,29 @@ class UploadService:
         appending = self.begin_append(upload, request, actor, wait=wait)
         if appending is None:
             return upload
-        for chunks in batches:
-            appending.feed(chunks)
+        for batch in batches:
+            appending.feed(batch)
         appending.end(BodyEnd.WHOLE)
         return appending.upload
 
     def settle(self, upload: AbstractUpload) -> AbstractUpload:
-        """Complete an upload that has all its bytes and was left so by a crash. Idempotent.
-
-        Whoever else is at it is left alone; so is a store that refuses just now.
-        """
-        if upload.status != Status.UPLOADING or not upload.completes_itself:
-            return upload
-        if upload.offset != upload.length:
-            return upload
-        token = leases.new_token()
-        ttl = COMPLETING_TTL_SECONDS
-        if not leases.acquire(self.model, upload.pk, offset=upload.offset, token=token, ttl=ttl):
-            return upload
-        try:
-            if not upload.is_part:
-                self._record_name(upload, token)
-            self.finish(upload, token)
-        except (LeaseLost, StoreFull) as error:
-            self._log_unsettled(upload, error)
-        return upload
+        """Complete an upload that has all its bytes and was left so by a crash. Idempotent."""
+        return Completion(self).settle(upload)
 
     def settle_soon(self, upload: AbstractUpload) -> AbstractUpload:
         """As :meth:`settle`; but what takes long is done behind the answer."""
-        is_long = (
-            _has_all_bytes(upload)
-            and self.store_of(upload).bytes_to_copy(self.blob_of(upload), upload.offset)
-            > COPY_WHILE_WAITING
-        )
-        if not is_long:
-            return self.settle(upload)
-        in_background(upload.upload_id, partial(self.settle, upload))
-        return upload
-
-    def _log_unsettled(self, upload: AbstractUpload, error: UploadError) -> None:
-        logger.warning(
-            "upload-not-completed", extra={"upload_id": upload.upload_id, "code": error.code}
-        )
-
-    def _record_name(self, upload: AbstractUpload, token: str) -> None:
-        """The finished file's name goes into the row before the file gets it, so that whoever
-        goes on after a crash looks in the same place."""
-        if upload.file.name:
-            return
-        values = {"file": self.name_of(upload)}
-        if not leases.commit(
-            self.model,
-            upload.pk,
-            token=token,
-            old=upload.offset,
-            new=upload.offset,
-            ttl=COMPLETING_TTL_SECONDS,
-            values=values,
-            release=False,
-        ):
-            raise LeaseLost
-        upload.file.name = values["file"]
+        return Completion(self).settle_soon(upload)
 
     def finish(self, upload: AbstractUpload, token: str) -> None:
-        """Hand the bytes to the storage under the recorded name, then mark the upload complete.
-        Those of a partial upload stay where they are.
-
-        The caller holds the lease. Idempotent: a crash between the steps is mended by
-        :meth:`settle`.
+        """Complete an upload whose lease the caller holds, and whose name is recorded.
 
         :raises LeaseLost: somebody else completes it.
         """
-        if not upload.is_part:
-            self._publish(upload, token)
-        values: dict[str, Any] = {"completed_on": self.clock()}
-        if not upload.is_part:
-            is_heard = signals.has_receivers(signals.upload_completed)
-            announce_at = self.clock() if is_heard else None
-            values |= {"expires_at": None, "store_state": {}, "announce_at": announce_at}
-        if not leases.complete(self.model, upload.pk, token=token, values=values):
-            raise LeaseLost
-        for name, value in {**values, "status": Status.COMPLETE}.items():
-            setattr(upload, name, value)
-        if upload.concat:
-            Concatenation(self).completed(upload)
-        if not upload.is_part:
-            self.announce_completed(upload)
-
-    def _publish(self, upload: AbstractUpload, token: str) -> None:
-        assert upload.length is not None, "only an upload with a length completes itself"
-        renew = partial(
-            leases.renew, self.model, upload.pk, token=token, ttl=COMPLETING_TTL_SECONDS
-        )
-        name = str(upload.file.name)
-        try:
-            self.store_of(upload).complete(
-                self.blob_of(upload), name, upload.length, token, still_mine=renew
-            )
-        except UploadError as error:
-            if isinstance(error, BlobTruncated):
-                self._take_down(upload, error.available, token)
-            elif isinstance(error, StoreError):
-                facts = {"upload_id": upload.upload_id, "why": str(error)}
-                logger.error("upload-not-completed", extra=facts)
-            leases.release(self.model, upload.pk, token=token)
-            raise
+        Completion(self).finish(upload, token)
 
     def announce_completed(self, upload: AbstractUpload) -> None:
         """Tell receivers that the upload is complete, and note that they were told."""
-        signals.announce(signals.upload_completed, upload)
-        if upload.announce_at is None:
-            return
-        using = database_of(self.model)
-        try:
-            with database_errors(using):
-                rows = self.model._base_manager.using(using).filter(pk=upload.pk)
-                rows.update(announce_at=None)
-        except UploadError as error:
-            # told once more by the sweep
-            self._log_unsettled(upload, error)
+        Completion(self).announce(upload)
 
     def read(self, upload_id: str, actor: Actor) -> AbstractUpload:
         """A finished upload, to be read.
@@ -410,7 +383,8 @@ class UploadService:
             raise PartialUpload
         if upload.is_waiting:
             upload = Concatenation(self).go_on(upload)
-        upload = self.settle_soon(upload)
+        if upload.completes_itself:
+            upload = self.settle_soon(upload)
         if upload.is_complete and upload.file.name:
             return upload
         if upload.is_complete:
@@ -449,13 +423,17 @@ class UploadService:
         row = get_row(self.model, upload.upload_id)
         if row is None or row.status != Status.TERMINATED:
             return
-        upload = row  # as it was when it ended: with the last segment, and the name
-        self.store_of(upload).delete(self.blob_of(upload), upload.stored_name)
+        # as it was when it ended: with the last segment, and the name
+        self.remove_bytes(row)
         using = database_of(self.model)
         with database_errors(using):
             self.model._base_manager.using(using).filter(
                 pk=upload.pk, status=Status.TERMINATED
             ).delete()
+
+    def remove_bytes(self, upload: AbstractUpload) -> None:
+        """The bytes of an upload whose row is gone, finished or not. Idempotent."""
+        self.store_of(upload).delete(self.blob_of(upload), upload.stored_name)
 
     def expire(self, upload: AbstractUpload, *, now: datetime | None = None) -> bool:
         """End an unfinished upload that nobody is writing to, and free its bytes.
@@ -481,32 +459,19 @@ class UploadService:
         return get_store(upload.storage_alias, self.options)
 
     def name_of(self, upload: AbstractUpload) -> str:
-        """The finished file's name in the storage: what the site makes of it (``upload_to``),
-        unless that is no safe name. The upload's id is always in it, so that no two uploads ever
-        have the same."""
-        if upload.file.name:
-            return str(upload.file.name)
-        try:
-            return finished_name(upload)
-        except SuspiciousOperation as error:
-            # a site that builds on what the client wrote; the bytes are none the worse for it
-            facts = {"upload_id": upload.upload_id, "why": str(error)}
-            logger.warning("name-not-taken", extra=facts)
-            return upload_to(upload, "")
+        """The finished file's name in the storage, with the upload's id in it."""
+        return Completion(self).name_of(upload)
 
-    def new_expiry(self) -> datetime | None:
-        """When an upload expires that got its last byte now."""
+    def new_expiry(self, told: datetime | None = None) -> datetime | None:
+        """When an upload expires that got its last byte now: never earlier than it was told."""
         if self.options.EXPIRE_AFTER is None:
             return None
-        return self.clock() + timedelta(seconds=self.options.EXPIRE_AFTER)
+        expiry = self.clock() + timedelta(seconds=self.options.EXPIRE_AFTER)
+        return max(expiry, told) if told else expiry
 
     def blob_of(self, upload: AbstractUpload) -> Blob:
         """This upload's bytes, as the store knows them."""
         return Blob(key=upload.upload_id, state=upload.store_state)
-
-
-def _has_all_bytes(upload: AbstractUpload) -> bool:
-    return upload.status == Status.UPLOADING and upload.offset == upload.length
 
 
 def _verify_empty(plan: AppendPlan) -> None:

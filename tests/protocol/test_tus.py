@@ -842,6 +842,7 @@ EXAMPLES: list[tuple[errors.UploadError, int]] = [
     (errors.FinalUpload(), 403),
     (errors.PartialUpload(), 403),
     (errors.AlreadyAttached(), 409),
+    (errors.AlreadyComplete(), 409),
     (errors.ChecksumMismatch("sha1"), 460),
     (errors.UploadNotFound(), 404),
     (errors.MethodNotAllowed(tus.UPLOAD_METHODS), 405),

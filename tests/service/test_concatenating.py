@@ -12,8 +12,7 @@ from django.db import connections
 from django.utils import timezone
 
 from tests.service.test_service import NOBODY, append, content, create_request, files, row
-from tusbridge import concatenating
-from tusbridge import service as service_module
+from tusbridge import completing, concatenating
 from tusbridge.errors import (
     FinalUpload,
     InvalidField,
@@ -413,7 +412,7 @@ class TestUnfinished:
 class TestLongCopies:
     @pytest.fixture(autouse=True)
     def _everything_is_long(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(service_module, "COPY_WHILE_WAITING", 0)
+        monkeypatch.setattr(completing, "COPY_WHILE_WAITING", 0)
 
     def test_the_answer_comes_before_the_copy(
         self,
@@ -451,7 +450,7 @@ class TestLongCopies:
         parts: list[AbstractUpload],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(service_module, "in_background", lambda *args: None)
+        monkeypatch.setattr(completing, "in_background", lambda *args: None)
         final = join(service, parts)
         assert not final.is_complete
         later = UploadService(clock=lambda: timezone.now() + timedelta(minutes=3))

@@ -172,7 +172,9 @@ class TestRoutine:
     ) -> None:
         upload = make(service)
         Upload.objects.update(completes_itself=False)
-        append(service, upload, 0, CONTENT)
+        chunk = service.begin_chunk(upload, 0, len(CONTENT), again=lambda: upload)
+        chunk.feed([CONTENT])
+        chunk.commit({})
         assert later.sweep() == SweepResult(removed=1)
 
     def test_all_bytes_that_came_in_time_are_kept_though_the_time_is_over(

@@ -84,7 +84,7 @@ def framed(view: View, methods: tuple[str, ...]) -> View:
             )
         return dress(request, response, options)
 
-    return _never_atomic(csrf_exempt(login_not_required(wrapped)))
+    return never_atomic(csrf_exempt(login_not_required(wrapped)))
 
 
 def _dispatch(
@@ -129,7 +129,9 @@ class _AnyAlias(set[str]):
         return True
 
 
-def _never_atomic(view: View) -> View:
+def never_atomic(view: View) -> View:
+    """The view, in no transaction, whatever ATOMIC_REQUESTS says: it would be held while a client
+    sends."""
     view._non_atomic_requests = _AnyAlias()  # type: ignore[attr-defined]
     return view
 

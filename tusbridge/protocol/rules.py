@@ -77,13 +77,15 @@ class AppendPlan:
     """Append from ``offset``, at most ``limit`` bytes; more is refused.
 
     ``length`` is to be set first, where it is told for the first time. With a ``checksum``, or
-    one that follows as a trailer, nothing counts before the whole body agrees with it."""
+    one that follows as a trailer, nothing counts before the whole body agrees with it; nor, with
+    ``all_or_nothing``, before whoever feeds it says that it was whole."""
 
     offset: int
     limit: int
     length: int | None = None
     checksum: Checksum | None = None
     checksum_follows: bool = False
+    all_or_nothing: bool = False
 
 
 def plan_create(request: CreateRequest, limits: Limits) -> AppendPlan:

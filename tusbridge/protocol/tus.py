@@ -86,6 +86,7 @@ STATUS: Mapping[type[errors.UploadError], int] = {
     errors.UploadNotFound: 404,
     errors.MethodNotAllowed: 405,
     errors.AlreadyAttached: 409,
+    errors.AlreadyComplete: 409,
     errors.OffsetMismatch: 409,
     errors.UploadIncomplete: 409,
     errors.UploadGone: 410,

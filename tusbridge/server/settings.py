@@ -71,6 +71,7 @@ INSTALLED_APPS = [
     "ninja",
     "tusbridge",
     "tusbridge.server",
+    "legacy",
 ]
 MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",

@@ -23,6 +23,7 @@ urlpatterns = [
     path("readyz", views.readyz),
     path("legacy/", views.legacy, name="legacy"),
     path("files/", include("tusbridge.urls")),
+    path("legacy/", include("legacy.urls")),
     path(ADMIN_PATH.removeprefix("/"), admin.site.urls),
     path(
         "",

@@ -16,7 +16,11 @@ from tusbridge.errors import NotSupported
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blob:
-    """One unfinished upload's bytes: a key, and the store's own small JSON state for the row."""
+    """One unfinished upload's bytes: a key, and the store's own small JSON state for the row.
+
+    One part of it is not the store's own: ``found`` names a file of the storage in which another
+    program left the bytes; whoever needs them first makes that file the store's.
+    """
 
     key: str
     state: Mapping[str, Any] = field(default_factory=dict)
@@ -105,6 +109,20 @@ class Store(ABC):
 
         :raises StoreError: it cannot be told, so nobody may act on it.
         """
+
+    @abstractmethod
+    def read_unfinished(self, blob: Blob, start: int, stop: int) -> Iterator[bytes]:
+        """The bytes [start, stop) of an unfinished upload, in pieces; the caller knows that so
+        many were written.
+
+        :raises BlobTruncated: fewer are there.
+        :raises StoreError: they cannot be read.
+        """
+
+    def unfinished_path(self, blob: Blob) -> str | None:
+        """The one local file with the bytes of an unfinished upload, and maybe more; None where
+        there is no such file."""
+        return None
 
     def concat(self, key: str, parts: Sequence[tuple[Blob, int]]) -> Blob:
         """A blob that has the bytes of others, each with its length, in this order; durable on

@@ -14,11 +14,10 @@ copies. So no byte is copied twice, and the first part's not at all.
 """
 
 import errno
-import fcntl
 import logging
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -26,18 +25,17 @@ from typing import Any
 from django.core.files.storage import FileSystemStorage
 
 from tusbridge.errors import BlobTruncated, LeaseLost, StoreError, StoreFull, UploadNotFound
-from tusbridge.files import CLOSED, flock_within, lock_file, sync_path
-from tusbridge.stores.base import Blob, Writer
+from tusbridge.files import CLOSED, lock_file, sync_path
+from tusbridge.stores.base import Blob
 from tusbridge.stores.files import FilePieces, copy_bytes, make_folders
 from tusbridge.stores.local_errors import store_errors
 from tusbridge.stores.local_strays import LocalStrays
+from tusbridge.stores.local_writer import LocalWriter
 
 logger = logging.getLogger("tusbridge.store")
 
 # Seconds to wait for a lock that is held for one write at a time by anybody in good health.
 LOCK_PATIENCE_SECONDS = 1.0
-# Chunks in one pwritev: below the kernel's limit of 1024.
-_VECTOR = 512
 _MISSING = "the bytes are not where they were"
 
 
@@ -112,13 +110,14 @@ class LocalStore(LocalStrays):
 
     def writer(
         self, blob: Blob, offset: int, token: str, still_mine: Callable[[], bool]
-    ) -> "LocalWriter":
+    ) -> LocalWriter:
         return LocalWriter(self, blob, offset, token, still_mine)
 
     def available(self, blob: Blob, offset: int) -> int:
         segments = self.segments(blob)
         stops = [segment.start for segment in segments[1:]] + [offset]
         with store_errors():
+            self.take_found(blob)
             for segment, stop in zip(segments, stops, strict=True):
                 size = self.size(segment, stop - segment.start)
                 if size < stop - segment.start:
@@ -144,6 +143,50 @@ class LocalStore(LocalStrays):
         folder = f"{self.root}/{blob.key[:2]}"
         listed = blob.state.get("segments", [[0, ""]])
         return [_Segment(folder, blob.key, start, suffix) for start, suffix in listed]
+
+    def take_found(self, blob: Blob) -> None:
+        """Make the file that another program left in the storage the upload's own. Idempotent; no
+        finished file ever has that one's name."""
+        name = blob.state.get("found")
+        first = self.segments(blob)[0]
+        if not name or os.path.exists(first.path):
+            return
+        found = self.storage.path(name)
+        make_folders(first.folder, 0o700, durable=self.durable)
+        # whoever was here at the same time has done it
+        with suppress(FileNotFoundError):
+            self._move(found, first.path, uuid.uuid4().hex, lambda: True)
+            os.chmod(first.path, 0o600)
+            if self.durable:
+                sync_path(first.path)
+                sync_path(first.folder)
+
+    def read_unfinished(self, blob: Blob, start: int, stop: int) -> Iterator[bytes]:
+        segments = self.segments(blob)
+        stops = [segment.start for segment in segments[1:]] + [stop]
+        with store_errors():
+            self.take_found(blob)
+            for segment, end in zip(segments, stops, strict=True):
+                first, last = max(start, segment.start), min(stop, end)
+                if first < last:
+                    yield from self._read_segment(segment, first, last)
+
+    def unfinished_path(self, blob: Blob) -> str | None:
+        with store_errors():
+            self.take_found(blob)
+        segments = self.segments(blob)
+        return segments[0].path if len(segments) == 1 else None
+
+    def _read_segment(self, segment: _Segment, start: int, stop: int) -> Iterator[bytes]:
+        size = self.size(segment, stop - segment.start)
+        if size < stop - segment.start:
+            raise BlobTruncated(segment.start + size)
+        fd = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
+        pieces = FilePieces(fd, start - segment.start, stop - segment.start)
+        try:
+            yield from pieces
+        finally:
+            pieces.close()
 
     def concat(self, key: str, parts: Sequence[tuple[Blob, int]]) -> Blob:
         listed: list[list[Any]] = []
@@ -250,6 +293,7 @@ class LocalStore(LocalStrays):
         self, blob: Blob, name: str, length: int, token: str, still_mine: Callable[[], bool]
     ) -> None:
         with store_errors(), _unless_lost(still_mine):
+            self.take_found(blob)
             target = self.storage.path(name)
             if self._is_published(target, length):
                 self._remove_segments(blob)
@@ -366,9 +410,9 @@ class LocalStore(LocalStrays):
     def delete(self, blob: Blob, name: str) -> None:
         with store_errors():
             self._remove_segments(blob)
-            if name:
+            for gone in filter(None, (name, blob.state.get("found"))):
                 with suppress(FileNotFoundError):
-                    os.unlink(self.storage.path(name))
+                    os.unlink(self.storage.path(gone))
 
     def _remove_segments(self, blob: Blob) -> None:
         segments = self.segments(blob)
@@ -388,130 +432,3 @@ class LocalStore(LocalStrays):
         if len(segments) > 1:
             for leftover in Path(segments[0].folder).glob(f"{blob.key}.*.joined"):
                 leftover.unlink(missing_ok=True)
-
-
-class LocalWriter(Writer):
-    """One append to a local file; see the module's docstring for how it is fenced."""
-
-    def __init__(
-        self,
-        store: LocalStore,
-        blob: Blob,
-        offset: int,
-        token: str,
-        still_mine: Callable[[], bool],
-    ) -> None:
-        self.offset = offset
-        self._start = offset
-        self._store = store
-        self._blob = blob
-        self._token = token.encode()
-        self._still_mine = still_mine
-        self._segment = store.segments(blob)[-1]
-        self._lock: int | None = None
-        self._data: int | None = None
-        self._is_new_file = False
-        self._unsynced = False
-
-    def write(self, chunks: Sequence[bytes]) -> None:
-        with store_errors():
-            if self._data is None:
-                self._attach()
-            elif not flock_within(self._lock_fd, self._store.lock_patience):
-                raise LeaseLost
-            try:
-                if os.pread(self._lock_fd, len(self._token), 0) != self._token:
-                    raise LeaseLost
-                self._unsynced = True
-                self._pwrite(chunks)
-            finally:
-                fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
-
-    @property
-    def _lock_fd(self) -> int:
-        assert self._lock is not None, "attached before"
-        return self._lock
-
-    def _attach(self) -> None:
-        """Take the segment over, and leave its lock held for the first write."""
-        make_folders(self._segment.folder, 0o700, durable=self._store.durable)
-        lock = lock_file(self._segment.lock_path, self._store.lock_patience)
-        if lock is None:
-            self._begin_segment()
-            return
-        self._lock = lock
-        try:
-            # again under the lock: whoever stole the lease in between may have written already
-            if not self._still_mine():
-                raise LeaseLost
-            self._data = self._open_data()
-        except BaseException:
-            self._forget_lock()
-            raise
-        os.pwrite(lock, self._token, 0)
-
-    def _forget_lock(self) -> None:
-        """Leave no lock file behind for an upload that was deleted in the meantime."""
-        if not os.path.exists(self._segment.path):
-            with suppress(FileNotFoundError):
-                os.unlink(self._segment.lock_path)
-        self.close()
-
-    def _open_data(self) -> int:
-        position = self.offset - self._segment.start
-        try:
-            size = self._store.size(self._segment, position)
-        except StoreError:
-            logger.error("bytes-missing", extra={"upload_id": self._blob.key})
-            raise
-        if size < position:
-            raise BlobTruncated(self._segment.start + size)
-        self._is_new_file = not os.path.exists(self._segment.path)
-        fd = os.open(self._segment.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if size > position:
-            os.ftruncate(fd, position)
-        return fd
-
-    def _begin_segment(self) -> None:
-        """The old writer is stopped in mid-write: go on in a file that it does not know."""
-        token = self._token.decode()
-        logger.warning("segment-begun", extra={"upload_id": self._blob.key, "offset": self.offset})
-        listed = self._blob.state.get("segments", [[0, ""]])
-        state: Mapping[str, Any] = {**self._blob.state, "segments": [*listed, [self.offset, token]]}
-        self._blob = Blob(key=self._blob.key, state=state)
-        self._segment = self._store.segments(self._blob)[-1]
-        lock = lock_file(self._segment.lock_path, self._store.lock_patience)
-        if lock is None:
-            raise LeaseLost
-        self._lock = lock
-        os.pwrite(lock, self._token, 0)
-        self._is_new_file = True
-        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        self._data = os.open(self._segment.path, flags, 0o600)
-
-    def _pwrite(self, chunks: Sequence[bytes]) -> None:
-        assert self._data is not None, "attached before"
-        pending: list[memoryview | bytes] = list(chunks)
-        while pending:
-            count = os.pwritev(self._data, pending[:_VECTOR], self.offset - self._segment.start)
-            self.offset += count
-            while pending and count >= len(pending[0]):
-                count -= len(pending.pop(0))
-            if count:
-                pending[0] = memoryview(pending[0])[count:]
-
-    def sync(self) -> Blob:
-        if self._unsynced and self._store.durable and self._data is not None:
-            with store_errors():
-                os.fdatasync(self._data)
-                if self._is_new_file:
-                    sync_path(self._segment.folder)
-                    self._is_new_file = False
-        self._unsynced = False
-        return self._blob
-
-    def close(self) -> None:
-        for fd in (self._data, self._lock):
-            if fd is not None:
-                os.close(fd)
-        self._data = self._lock = None

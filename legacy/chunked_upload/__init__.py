@@ -1,0 +1,1 @@
+"""The original's names: an app with its label and table, over tusbridge's uploads."""

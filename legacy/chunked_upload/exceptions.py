@@ -1,0 +1,5 @@
+"""The exception under the original's name."""
+
+from legacy.exceptions import ChunkedUploadError
+
+__all__ = ["ChunkedUploadError"]

@@ -1,0 +1,32 @@
+"""``ChunkedUpload`` in the original's table; what sites import besides."""
+
+from django.conf import settings
+from django.db import models
+
+from legacy import conf
+from legacy.models import (
+    AbstractChunkedUpload,
+    BaseChunkedUpload,
+    generate_filename,
+    generate_upload_id,
+)
+
+__all__ = [
+    "AbstractChunkedUpload",
+    "BaseChunkedUpload",
+    "ChunkedUpload",
+    "generate_filename",
+    "generate_upload_id",
+]
+
+
+class ChunkedUpload(AbstractChunkedUpload):
+    """An upload and its user."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="chunked_uploads",
+        null=conf.user_null(),
+        blank=conf.user_blank(),
+    )

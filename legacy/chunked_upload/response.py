@@ -1,0 +1,5 @@
+"""The response under the original's name."""
+
+from legacy.response import Response
+
+__all__ = ["Response"]

@@ -1,0 +1,104 @@
+"""The check against forged forms, where the form's own field is read as the bytes come.
+
+Django's middleware would parse the whole form, file and all, before the view is asked. A view that
+reads its form by itself is passed by (its ``csrf_exempt`` is :data:`LATER`, which is true), and
+checks by the same middleware once the token is there.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.middleware.csrf import CsrfViewMiddleware
+from django.utils.datastructures import MultiValueDict
+from django.utils.module_loading import import_string
+
+from legacy.exceptions import ChunkedUploadError
+
+
+class _Later:
+    """True, and told from the ``True`` of a site that wants no check at all."""
+
+    def __bool__(self) -> bool:
+        return True
+
+
+LATER = _Later()
+
+
+class CsrfRefused(ChunkedUploadError):
+    """The token is missing or wrong; ``response`` is what the site answers to that."""
+
+    def __init__(self, response: HttpResponse) -> None:
+        super().__init__(status=response.status_code)
+        self.response = response
+
+
+def is_open(request: HttpRequest) -> bool:
+    """Whether the check was put off, and is to be made by the view."""
+    match = request.resolver_match
+    is_later = getattr(match and match.func, "csrf_exempt", None) is LATER
+    is_done = getattr(request, "csrf_processing_done", False)
+    return is_later and not is_done and _middleware() is not None
+
+
+def check(request: HttpRequest, fields: QueryDict) -> None:
+    """Check the request by its header, or by the form's fields so far.
+
+    :raises CsrfRefused: neither has the token.
+    """
+    middleware = _middleware()
+    assert middleware is not None, "asked before"
+    with read_as(request, fields):
+        response = middleware(_never).process_view(request, _checked, (), {})
+    if response is not None:
+        raise CsrfRefused(response)
+
+
+def has_token(request: HttpRequest, fields: QueryDict) -> bool:
+    """Whether the check can be made now."""
+    is_in_header = settings.CSRF_HEADER_NAME in request.META
+    return is_in_header or "csrfmiddlewaretoken" in fields
+
+
+class read_as:  # noqa: N801 used as a block
+    """In the block the request has these form fields, and no files."""
+
+    def __init__(self, request: Any, fields: QueryDict) -> None:
+        self._request = request
+        self._fields = fields
+
+    def __enter__(self) -> None:
+        request = self._request
+        self._former = {name: request.__dict__.get(name) for name in ("_post", "_files")}
+        request._post, request._files = self._fields, MultiValueDict()
+
+    def __exit__(self, *_: object) -> None:
+        for name, value in self._former.items():
+            if value is None:
+                delattr(self._request, name)
+            else:
+                setattr(self._request, name, value)
+
+
+def _never(request: HttpRequest) -> HttpResponse:
+    raise AssertionError("only process_view is used")
+
+
+def _checked(request: HttpRequest) -> HttpResponse:
+    raise AssertionError("stands for a view that is not exempt")
+
+
+@lru_cache(maxsize=8)
+def _find(paths: tuple[str, ...]) -> Any:
+    for path in paths:
+        found = import_string(path)
+        if isinstance(found, type) and issubclass(found, CsrfViewMiddleware):
+            return found
+    return None
+
+
+def _middleware() -> Any:
+    """The site's own class for it; None where it has none."""
+    return _find(tuple(settings.MIDDLEWARE))

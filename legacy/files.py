@@ -1,0 +1,103 @@
+"""The ``file`` of a chunked upload: a field like any other, whose bytes are found at any time."""
+
+from typing import Any
+
+from django.core.files import File
+from django.db import models
+from django.db.models.fields.files import FieldFile
+
+from legacy import exchange
+from tusbridge.models import Status
+
+
+class ChunkedFieldFile(FieldFile):
+    """The finished file; until then the bytes that have come, to be read only."""
+
+    instance: Any
+    _file: Any
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the bytes are not in the storage yet."""
+        return not self.name and self.instance._stored_status == Status.UPLOADING
+
+    def __bool__(self) -> bool:
+        return self.is_unfinished or super().__bool__()
+
+    def _require_file(self) -> None:
+        if not self:
+            super()._require_file()  # type: ignore[misc]
+
+    def _get_file(self) -> Any:
+        if not self.is_unfinished:
+            stored: Any = super()._get_file()  # type: ignore[misc]
+            return stored
+        if getattr(self, "_file", None) is None:
+            opened = exchange.open_unfinished(self.instance, 0, self.instance.offset)
+            self._file = File(opened, self.instance.filename)
+        return self._file
+
+    def _set_file(self, file: Any) -> None:
+        self._file = file
+
+    def _del_file(self) -> None:
+        del self._file
+
+    file = property(_get_file, _set_file, _del_file)
+
+    def open(self, mode: str | None = "rb") -> "ChunkedFieldFile":  # type: ignore[override]
+        """:raises ValueError: an unfinished upload is to be written to in another way."""
+        if not self.is_unfinished:
+            super().open(mode or "rb")
+        elif mode != "rb":
+            raise ValueError("bytes are added by append_chunk")
+        else:
+            self._file = None
+        return self
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.instance.offset if self.is_unfinished else super().size
+
+    @property
+    def path(self) -> str:
+        """Where the bytes are, on a local storage.
+
+        :raises ValueError: of an unfinished upload, when they are not in one file.
+        """
+        if not self.is_unfinished:
+            return super().path
+        path = exchange.service_of(self.instance).unfinished_path(self.instance)
+        if path is None:
+            raise ValueError("the bytes are not in one file before the upload is complete")
+        return path
+
+    @property
+    def url(self) -> str:
+        """:raises ValueError: the upload is not complete."""
+        if self.is_unfinished:
+            raise ValueError("the file has no URL before the upload is complete")
+        return super().url
+
+    def save(self, name: str | None, content: Any, save: bool = True) -> None:
+        """An empty file is what an unfinished upload has anyway: sites begin uploads so."""
+        if not (self.is_unfinished and not getattr(content, "size", None)):
+            super().save(name or "", content, save)
+        elif save:
+            self.instance.save()
+
+    def delete(self, save: bool = True) -> None:
+        """Remove the finished file; bytes of an unfinished upload go with it."""
+        if not self.is_unfinished:
+            super().delete(save)
+
+
+class ChunkedFileField(models.FileField):
+    """To migrations a plain FileField, as ever."""
+
+    attr_class = ChunkedFieldFile
+
+    def deconstruct(self) -> Any:
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.FileField", args, kwargs

@@ -1,0 +1,152 @@
+"""Models with the members that sites of django-chunked-upload know.
+
+``ChunkedUpload`` itself, in the original's table, is in ``legacy.chunked_upload.models``.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
+from typing import Any, Self
+
+from django.db import transaction
+from django.db.models.signals import class_prepared, post_delete
+from django.utils import timezone
+
+from legacy import conf, exchange
+from legacy.files import ChunkedFileField
+from tusbridge.models import AbstractUpload, Status, generate_upload_id
+
+__all__ = [
+    "AbstractChunkedUpload",
+    "BaseChunkedUpload",
+    "generate_filename",
+    "generate_upload_id",
+]
+
+# Ids of uploads whose rows are deleted while their files are kept.
+_kept: ContextVar[frozenset[str]] = ContextVar("kept", default=frozenset())
+
+
+@contextmanager
+def keeping_file(upload_id: str) -> Iterator[None]:
+    """Rows of this upload that are deleted in the block leave its file."""
+    token = _kept.set(_kept.get() | {upload_id})
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+
+
+def is_kept(upload_id: str) -> bool:
+    """Whether the row is being deleted without its file."""
+    return upload_id in _kept.get()
+
+
+class AbstractChunkedUpload(AbstractUpload):
+    """An upload with the members of django-chunked-upload; without a user, as there.
+
+    What the contract's members do goes through tusbridge's service: ``append_chunk`` writes, and
+    what was written counts with ``save``; ``save`` with ``status`` set to 2 completes the upload.
+    """
+
+    user: Any = None
+    user_id: Any = None
+    file = ChunkedFileField(
+        max_length=255, blank=True, upload_to=conf.upload_to, storage=conf.storage
+    )
+
+    _stored_status: int = Status.UPLOADING
+    _md5: str | None = None
+
+    class Meta(AbstractUpload.Meta):
+        abstract = True
+
+    @classmethod
+    def from_db(cls, db: Any, field_names: Any, values: Any, **kwargs: Any) -> Self:
+        instance = super().from_db(db, field_names, values, **kwargs)
+        instance._stored_status = instance.__dict__.get("status", Status.UPLOADING)
+        return instance
+
+    @property
+    def expires_on(self) -> Any:
+        """When it expires: so long after it was begun as CHUNKED_UPLOAD_EXPIRATION_DELTA says."""
+        return exchange.expires_on(self)
+
+    @property
+    def expired(self) -> bool:
+        """Whether that has passed, also for complete uploads."""
+        return bool(self.expires_on <= timezone.now())
+
+    @property
+    def md5(self) -> str:
+        """Hex digest of the bytes that are there."""
+        if self._md5 is None:
+            self._md5 = exchange.md5_of(self)
+        return self._md5
+
+    def append_chunk(self, chunk: Any, chunk_size: int | None = None, save: bool = True) -> None:
+        """Write the bytes of an uploaded file behind those that are there. They count once
+        ``save`` was called; until then nobody else can append.
+
+        :raises UploadError: they cannot be written; nothing has changed.
+        """
+        exchange.append(self, chunk, self.length)
+        if save:
+            self.save()
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Stores what the site may change. A chunk that was appended counts from now on, and an
+        upload that was marked as complete is completed."""
+        if exchange.commit_held(self):
+            return
+        if self.status == Status.COMPLETE and not self._state.adding:
+            exchange.complete_marked(self)
+        super().save(*args, **kwargs)
+        self._stored_status = self.status
+
+    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+        super().refresh_from_db(*args, **kwargs)
+        self._stored_status = self.status
+
+    def get_uploaded_file(self) -> Any:
+        """The file, open for reading, under the client's name."""
+        return exchange.uploaded_file(self)
+
+    def close_file(self) -> None:
+        """Close the file, if it is open."""
+        self.file.close()
+
+    def delete(  # type: ignore[override]
+        self, delete_file: bool = True, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Delete the row, and the bytes unless told otherwise."""
+        if delete_file:
+            return super().delete(*args, **kwargs)
+        with keeping_file(self.upload_id):
+            return super().delete(*args, **kwargs)
+
+    def __str__(self) -> str:
+        return (
+            f"<{self.filename} - upload_id: {self.upload_id} - bytes: {self.offset} - "
+            f"status: {self.status}>"
+        )
+
+
+# What early releases called them.
+BaseChunkedUpload = AbstractChunkedUpload
+generate_filename = conf.upload_to
+
+
+def _watch(sender: Any, **_: Any) -> None:
+    """Rows of every model of this kind take their bytes along, however they are deleted."""
+    if issubclass(sender, AbstractChunkedUpload):
+        post_delete.connect(_remove_bytes, sender=sender)
+
+
+def _remove_bytes(instance: AbstractChunkedUpload, using: str, **_: Any) -> None:
+    if not is_kept(instance.upload_id):
+        transaction.on_commit(partial(exchange.remove_bytes, instance), using=using, robust=True)
+
+
+class_prepared.connect(_watch)

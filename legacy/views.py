@@ -1,0 +1,479 @@
+"""The views that sites subclass, with every attribute and hook of the contract, in its order."""
+
+import json
+import logging
+import re
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from functools import partial
+from typing import Any
+
+from django.db import connections, router, transaction
+from django.http import HttpRequest, HttpResponseBase, QueryDict
+from django.utils import timezone
+from django.views.generic import View
+
+from legacy import conf, csrf, digests, exchange
+from legacy import protocol as contract
+from legacy.exceptions import ChunkedUploadError
+from legacy.models import AbstractChunkedUpload
+from legacy.protocol import ContentRange
+from legacy.receiving import StreamedChunk, receive
+from legacy.response import Response
+from tusbridge.api.forms import is_unread_form
+from tusbridge.api.frame import never_atomic
+from tusbridge.errors import PartialUpload, UploadBusy, UploadError, UploadNotFound
+from tusbridge.models import AbstractUpload, Protocol, Status, get_upload_model
+from tusbridge.protocol import rules
+
+logger = logging.getLogger("tusbridge")
+
+# Bytes of a stored answer, at most.
+_LONGEST_ANSWER = 16 * 1024
+_ANSWER = "answer"
+# Seconds to wait for another request before the bytes are taken elsewhere meanwhile.
+_STREAM_PATIENCE_SECONDS = 0.5
+# Views of which it was said that they return what they should raise.
+_told: set[type] = set()
+
+
+def is_authenticated(user: Any) -> bool:
+    """Whether somebody is logged in."""
+    return bool(user.is_authenticated)
+
+
+def refuse(status: int, detail: str, **data: Any) -> ChunkedUploadError:
+    """An error to raise."""
+    return ChunkedUploadError(status=status, detail=detail, **data)
+
+
+class _ModelOfSite:
+    """The upload model, looked up when it is asked for."""
+
+    def __get__(self, instance: object, owner: type) -> type[AbstractUpload]:
+        return get_upload_model()
+
+
+class _MaxBytesOfSite:
+    """CHUNKED_UPLOAD_MAX_BYTES, looked up when it is asked for."""
+
+    def __get__(self, instance: object, owner: type) -> int | None:
+        return conf.max_bytes()
+
+
+class ChunkedUploadBaseView(View):
+    """What both views have in common."""
+
+    model: Any = _ModelOfSite()
+    user_field_name = "user"
+    # answer a request that is sent again after a lost answer as it was answered before
+    accept_repeats = False
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
+        """As Django's; no transaction is held while bytes come, and the view reads the form."""
+        view: Any = super().as_view(**initkwargs)
+        never_atomic(view)
+        view.tusbridge_reads_body = True
+        return view  # type: ignore[no-any-return]
+
+    # -- hooks
+
+    def check_permissions(self, request: HttpRequest) -> Any:
+        """Whether this request may upload; only what it raises counts.
+
+        :raises ChunkedUploadError: it may not.
+        """
+        if hasattr(request, "user") and not is_authenticated(request.user):
+            raise refuse(403, contract.NO_CREDENTIALS)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """The uploads that the request may go on with: the own; all, if nobody is logged in."""
+        uploads = self.model.objects.exclude(status=Status.TERMINATED)
+        owner = self._owner(request)
+        return uploads.filter(**owner) if owner else uploads
+
+    def validate(self, request: HttpRequest) -> None:
+        """Further checks.
+
+        :raises ChunkedUploadError: one fails.
+        """
+
+    def pre_save(self, chunked_upload: Any, request: HttpRequest, new: bool = False) -> None:
+        """Before what the request changes is stored."""
+
+    def save(self, chunked_upload: Any, request: HttpRequest, new: bool = False) -> None:
+        """Store it."""
+        if isinstance(chunked_upload, AbstractChunkedUpload):
+            chunked_upload.save()
+
+    def post_save(self, chunked_upload: Any, request: HttpRequest, new: bool = False) -> None:
+        """After it was stored."""
+
+    def get_response_data(self, chunked_upload: Any, request: HttpRequest) -> Mapping[str, Any]:
+        """What a request that succeeds is answered with."""
+        return {}
+
+    def is_valid_chunked_upload(self, chunked_upload: Any) -> None:
+        """Whether the upload is in a state for this request.
+
+        :raises ChunkedUploadError: it is not.
+        """
+
+    def _save(self, chunked_upload: Any) -> None:
+        new = chunked_upload.pk is None
+        self.pre_save(chunked_upload, self.request, new=new)
+        self.save(chunked_upload, self.request, new=new)
+        self.post_save(chunked_upload, self.request, new=new)
+
+    def _post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        raise NotImplementedError
+
+    # -- what they are made of
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Permissions, then the algorithm; errors become answers here."""
+        try:
+            self._permit(request)
+            return self._post(request, *args, **kwargs)
+        except csrf.CsrfRefused as error:
+            return error.response
+        except ChunkedUploadError as error:
+            return Response(error.data, status=error.status_code)
+        except UploadError as error:
+            return self._error_response(error)
+
+    def _error_response(self, error: UploadError) -> HttpResponseBase:
+        return error_response(error)
+
+    def _permit(self, request: HttpRequest) -> None:
+        if self.check_permissions(request) is not None and type(self) not in _told:
+            # sites mean a refusal by it, and protect nothing
+            _told.add(type(self))
+            logger.warning(
+                "permission-returned",
+                extra={
+                    "why": f"{type(self).__qualname__}.check_permissions has to raise to refuse"
+                },
+            )
+
+    def _owner(self, request: HttpRequest) -> dict[str, Any]:
+        """Whose the request's uploads are, by the model's field; empty for nobody's."""
+        is_known = hasattr(self.model, self.user_field_name) and hasattr(request, "user")
+        is_known = is_known and getattr(self.model, self.user_field_name) is not None
+        return (
+            {self.user_field_name: request.user}
+            if is_known and is_authenticated(request.user)
+            else {}
+        )
+
+    def _find(self, request: HttpRequest, upload_id: str) -> Any:
+        """:raises UploadNotFound: no such upload, or somebody else's."""
+        found = self.get_queryset(request).filter(upload_id=upload_id).first()
+        if found is None:
+            raise UploadNotFound
+        return found
+
+
+class ChunkedUploadView(ChunkedUploadBaseView):
+    """Takes a file in chunks, one after the other, or whole."""
+
+    field_name = "file"
+    content_range_header = "HTTP_CONTENT_RANGE"
+    content_range_pattern: re.Pattern[str] = contract.CONTENT_RANGE
+    max_bytes: Any = _MaxBytesOfSite()
+    # refuse a chunk without Content-Range, which else counts as the whole file
+    fail_if_no_header = False
+    # refuse a range that ends behind its total, or tells another total than before
+    strict_totals = False
+
+    # the check against forged forms is still to be made
+    _csrf_is_open = False
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
+        view: Any = super().as_view(**initkwargs)
+        if _is_ours(cls, "dispatch", "post", "_post") and not getattr(view, "csrf_exempt", False):
+            view.csrf_exempt = csrf.LATER
+        return view  # type: ignore[no-any-return]
+
+    # -- hooks
+
+    def get_extra_attrs(self, request: HttpRequest) -> Mapping[str, Any]:
+        """Further columns of a new upload."""
+        return {}
+
+    def get_max_bytes(self, request: HttpRequest) -> int | None:
+        """Bytes of one upload, at most; None: no limit."""
+        limit: int | None = self.max_bytes
+        return limit
+
+    def create_chunked_upload(self, save: bool = False, **attrs: Any) -> Any:
+        """A new upload without bytes, not saved yet."""
+        chunked_upload = self.model(**attrs)
+        if save:
+            chunked_upload.save()
+        return chunked_upload
+
+    def is_valid_chunked_upload(self, chunked_upload: Any) -> None:
+        """:raises ChunkedUploadError: the upload has expired, or is complete."""
+        if exchange.expires_on(chunked_upload) <= timezone.now():
+            raise refuse(410, contract.EXPIRED)
+        if chunked_upload.status == Status.COMPLETE:
+            raise refuse(400, contract.COMPLETE_TO_UPLOAD)
+
+    def get_response_data(self, chunked_upload: Any, request: HttpRequest) -> Mapping[str, Any]:
+        return {
+            "upload_id": chunked_upload.upload_id,
+            "offset": chunked_upload.offset,
+            "expires": exchange.expires_on(chunked_upload),
+        }
+
+    # -- the algorithm
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        self._csrf_is_open = csrf.is_open(request)
+        return super().post(request, *args, **kwargs)
+
+    def _permit(self, request: HttpRequest) -> None:
+        """Behind the check against forged forms, which may want a field of the form."""
+        if not self._csrf_is_open:
+            super()._permit(request)
+
+    def _post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        streamed = None
+        if is_unread_form(request):
+            streamed = receive(request, self.field_name, partial(self._begin, request))
+        self._check_csrf(request, request.POST)
+        chunk = request.FILES.get(self.field_name)
+        if chunk is None:
+            raise refuse(400, contract.NO_CHUNK)
+        upload = self._take(request, chunk) if streamed is None else self._end(request, streamed)
+        try:
+            if exchange.is_held(upload):
+                self._save(upload)
+                exchange.commit_held(upload)
+        except BaseException:
+            exchange.drop_held(upload)
+            raise
+        return self._respond(upload, request)
+
+    def _respond(self, upload: Any, request: HttpRequest) -> HttpResponseBase:
+        response = Response(self.get_response_data(upload, request), status=200)
+        done = contract.render_range(upload.offset)
+        if done is not None:
+            response["Range"] = done
+        return response
+
+    def _check_csrf(self, request: HttpRequest, fields: QueryDict) -> None:
+        if self._csrf_is_open:
+            csrf.check(request, fields)
+            self._csrf_is_open = False
+            self._permit(request)
+
+    def _begin(
+        self, request: HttpRequest, fields: QueryDict, name: str, content_type: str
+    ) -> StreamedChunk | None:
+        """Everything that comes before the bytes of a chunk; None where that needs more than the
+        fields so far, or the bytes themselves."""
+        if not self._can_begin(request, fields):
+            return None
+        with csrf.read_as(request, fields):
+            self._check_csrf(request, fields)
+            upload, where, limit = self._prepare(request, name, None)
+        if where is None:
+            start, size, refusal = 0, limit, too_large(limit)
+        else:
+            start, size, refusal = where.start, max(where.size, 0), refuse(400, contract.WRONG_SIZE)
+        if upload.offset != start:
+            return None
+        try:
+            chunk = exchange.begin_chunk(upload, start, size, wait=_STREAM_PATIENCE_SECONDS)
+        except UploadBusy:
+            return None  # by the time that all bytes are here, whoever writes may be done
+        return StreamedChunk(upload, chunk, name, content_type, refusal)
+
+    def _can_begin(self, request: HttpRequest, fields: QueryDict) -> bool:
+        can_do_without_bytes = _is_ours(type(self), "validate") and not _appends_itself(self.model)
+        where = self._content_range(request)
+        knows_upload = bool(fields.get("upload_id")) or where is None or where.start == 0
+        can_check = not self._csrf_is_open or csrf.has_token(request, fields)
+        return can_do_without_bytes and knows_upload and can_check
+
+    def _end(self, request: HttpRequest, streamed: StreamedChunk) -> Any:
+        """All bytes of a streamed chunk are there: are they as many as was announced?"""
+        size = streamed.size or 0
+        where = self._content_range(request) or contract.whole_file(size)
+        if size != where.size:
+            streamed.give_up()
+            raise refuse(400, contract.WRONG_SIZE)
+        length = self._told_length(streamed.upload, where)
+        exchange.hold(streamed.upload, streamed.chunk, streamed.digest, length)
+        return streamed.upload
+
+    def _take(self, request: HttpRequest, chunk: Any) -> Any:
+        """Append a chunk that lies in memory or in a file."""
+        upload, where, _ = self._prepare(request, chunk.name, chunk.size)
+        assert where is not None, "the size is known"
+        if upload.offset != where.start:
+            if self.accept_repeats and exchange.has_bytes(upload, where.start, chunk):
+                return upload
+            raise refuse(400, contract.WRONG_OFFSET, offset=upload.offset)
+        if chunk.size != where.size:
+            raise refuse(400, contract.WRONG_SIZE)
+        length = self._told_length(upload, where)
+        if _appends_itself(self.model):
+            upload.append_chunk(chunk, chunk_size=chunk.size, save=False)
+            exchange.tell_length(upload, length)
+        else:
+            exchange.append(upload, chunk, length)
+        return upload
+
+    def _prepare(
+        self, request: HttpRequest, name: str, size: int | None
+    ) -> tuple[Any, ContentRange | None, int]:
+        """The upload, where in it the chunk goes, and how long the upload may become.
+
+        ``size`` None: the bytes have not come yet, so a chunk without Content-Range goes nowhere
+        yet either.
+        """
+        self.validate(request)
+        upload = self._find_or_make(request, name)
+        where = self._content_range(request)
+        if where is None and self.fail_if_no_header:
+            raise refuse(400, contract.BAD_HEADERS)
+        if where is None and size is not None:
+            where = contract.whole_file(size)
+        limit = exchange.limit_of(upload, self.get_max_bytes(request))
+        if where is not None:
+            if where.total > limit or where.end >= limit:
+                raise too_large(limit)
+            if self.strict_totals and not contract.is_strict(where, upload.length):
+                raise refuse(400, contract.BAD_HEADERS)
+        if (
+            size is None
+            and upload.offset != (where.start if where else 0)
+            and not self.accept_repeats
+        ):
+            raise refuse(400, contract.WRONG_OFFSET, offset=upload.offset)
+        return upload, where, limit
+
+    def _find_or_make(self, request: HttpRequest, name: str) -> Any:
+        upload_id = request.POST.get("upload_id")
+        if upload_id:
+            upload = self._find(request, upload_id)
+            self.is_valid_chunked_upload(upload)
+            rules.check_takes_bytes(upload.state)
+            return upload
+        # the hook may say otherwise, and one that says nothing does not lose the user
+        attrs = {"filename": name, **self._owner(request), **self.get_extra_attrs(request)}
+        return self.create_chunked_upload(save=False, **attrs)
+
+    def _content_range(self, request: HttpRequest) -> ContentRange | None:
+        text = request.META.get(self.content_range_header, "")
+        return contract.parse_content_range(text, self.content_range_pattern)
+
+    def _told_length(self, upload: Any, where: ContentRange) -> int | None:
+        """The upload's length behind this chunk. One that tus has set stands."""
+        if upload.protocol == Protocol.TUS and upload.length is not None:
+            return int(upload.length)
+        return contract.told_length(where)
+
+
+class ChunkedUploadCompleteView(ChunkedUploadBaseView):
+    """Completes an upload, and does with it what the site wants done."""
+
+    # compare the md5 that the client sends with that of what came
+    do_md5_check = True
+
+    def on_completion(self, uploaded_file: Any, request: HttpRequest) -> Any:
+        """What the site does with the file. What it raises is answered, and it is called again when
+        the client asks again; else once."""
+
+    def is_valid_chunked_upload(self, chunked_upload: Any) -> None:
+        """:raises ChunkedUploadError: this was done before."""
+        if chunked_upload.confirmed_on is not None:
+            raise refuse(400, contract.COMPLETE_TO_COMPLETE)
+
+    def md5_check(self, chunked_upload: Any, md5: str) -> None:
+        """:raises ChunkedUploadError: the bytes that came are others."""
+        if exchange.md5_of(chunked_upload) != contract.parse_md5(md5):
+            raise refuse(400, contract.WRONG_MD5)
+
+    def _post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        upload_id, md5 = request.POST.get("upload_id"), request.POST.get("md5")
+        if self.do_md5_check and not (upload_id and md5):
+            raise refuse(400, contract.BOTH_REQUIRED)
+        if not upload_id:
+            raise refuse(400, contract.ID_REQUIRED)
+        upload = self._find(request, upload_id)
+        self.validate(request)
+        if self.accept_repeats and upload.confirmed_on and _ANSWER in upload.store_state:
+            return Response(upload.store_state[_ANSWER], status=200)
+        self.is_valid_chunked_upload(upload)
+        if upload.is_part:
+            raise PartialUpload
+        if self.do_md5_check:
+            self.md5_check(upload, md5 or "")
+        return self._complete(request, upload)
+
+    def _complete(self, request: HttpRequest, upload: Any) -> HttpResponseBase:
+        was_complete = upload.is_complete
+        if not was_complete:
+            upload.status = Status.COMPLETE
+            upload.completed_on = timezone.now()
+            self._save(upload)
+            exchange.complete_marked(upload)
+        with exchange.service_of(upload).confirming(upload) as values, _as_site_wants(upload):
+            if was_complete:
+                # another protocol has completed it, or an earlier try came so far
+                self._save(upload)
+            data = self._confirm(request, upload)
+            if self.accept_repeats and len(conf.encode(data)) <= _LONGEST_ANSWER:
+                values["store_state"] = {
+                    **upload.store_state,
+                    _ANSWER: json.loads(conf.encode(data)),
+                }
+        digests.forget(upload.upload_id)
+        return Response(data, status=200)
+
+    def _confirm(self, request: HttpRequest, upload: Any) -> Mapping[str, Any]:
+        uploaded_file = exchange.uploaded_file(upload)
+        try:
+            self.on_completion(uploaded_file, request)
+            return self.get_response_data(upload, request)
+        finally:
+            uploaded_file.close()
+
+
+def error_response(error: UploadError) -> HttpResponseBase:
+    """The contract's answer to an error."""
+    status, data = contract.render_error(error)
+    response = Response(data, status=status)
+    retry_after = getattr(error, "retry_after_seconds", None)
+    if retry_after is not None:
+        response["Retry-After"] = str(retry_after)
+    return response
+
+
+def too_large(limit: int) -> ChunkedUploadError:
+    """An error to raise, with the limit in bytes."""
+    return refuse(400, f"Size of file exceeds the limit ({limit} bytes)")
+
+
+def _is_ours(cls: type, *names: str) -> bool:
+    """Whether a view's class leaves these methods as they are here."""
+    return all(getattr(cls, name) is getattr(ChunkedUploadView, name) for name in names)
+
+
+def _appends_itself(model: Any) -> bool:
+    """Whether the site's model has its own way to take a chunk."""
+    own = getattr(model, "append_chunk", None)
+    return own is not None and own is not AbstractChunkedUpload.append_chunk
+
+
+def _as_site_wants(upload: AbstractUpload) -> Any:
+    """A transaction around the site's own code, where ATOMIC_REQUESTS says so."""
+    using = router.db_for_write(type(upload))
+    is_atomic = connections[using].settings_dict.get("ATOMIC_REQUESTS")
+    return transaction.atomic(using=using) if is_atomic else nullcontext()

@@ -1,0 +1,248 @@
+"""What becomes of an upload that has all its bytes: its name, its file, and who hears of it."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import SuspiciousOperation
+
+from tusbridge import leases, signals
+from tusbridge.appending import COMPLETING_TTL_SECONDS
+from tusbridge.concatenating import Concatenation, in_background
+from tusbridge.errors import (
+    AlreadyComplete,
+    BlobTruncated,
+    LeaseLost,
+    StoreError,
+    StoreFull,
+    UploadBusy,
+    UploadError,
+)
+from tusbridge.models import AbstractUpload, Status, finished_name, upload_to
+from tusbridge.rows import database_errors, database_of, release_connections
+
+if TYPE_CHECKING:
+    from tusbridge.service import UploadService
+
+logger = logging.getLogger("tusbridge")
+
+# Bytes that are copied while a client waits for its answer; more are copied behind it.
+COPY_WHILE_WAITING = 64 * 1024 * 1024
+# Seconds between two signs of life of whoever confirms.
+_BEAT_SECONDS = 3.0
+
+
+class Completion:
+    """Completing uploads, one at a time or many at once, also after a crash at any step."""
+
+    def __init__(self, service: "UploadService") -> None:
+        self._service = service
+        self._model = service.model
+
+    def settle(self, upload: AbstractUpload) -> AbstractUpload:
+        """Complete an upload that has all its bytes and was left so by a crash. Idempotent.
+
+        Whoever else is at it is left alone; so is a store that refuses just now.
+        """
+        if not _has_all_bytes(upload):
+            return upload
+        token = leases.new_token()
+        if not self._acquire(upload, token):
+            return upload
+        try:
+            self._name_and_finish(upload, token)
+        except (LeaseLost, StoreFull) as error:
+            _log_unsettled(upload, error)
+        return upload
+
+    def settle_soon(self, upload: AbstractUpload) -> AbstractUpload:
+        """As :meth:`settle`; but what takes long is done behind the answer."""
+        service = self._service
+        is_long = (
+            _has_all_bytes(upload)
+            and service.store_of(upload).bytes_to_copy(service.blob_of(upload), upload.offset)
+            > COPY_WHILE_WAITING
+        )
+        if not is_long:
+            return service.settle(upload)
+        in_background(upload.upload_id, partial(service.settle, upload))
+        return upload
+
+    def complete(self, upload: AbstractUpload) -> None:
+        """Complete an upload with the bytes that it has, because its client says so.
+
+        :raises AlreadyComplete: it is.
+        :raises UploadBusy: somebody appends to it, or completes it.
+        """
+        token = leases.new_token()
+        if not self._acquire(upload, token):
+            raise AlreadyComplete if self._is_complete(upload) else UploadBusy
+        # only now nobody can add to it
+        upload.length = upload.offset
+        self._name_and_finish(upload, token)
+
+    def _acquire(self, upload: AbstractUpload, token: str) -> bool:
+        return leases.acquire(
+            self._model, upload.pk, offset=upload.offset, token=token, ttl=COMPLETING_TTL_SECONDS
+        )
+
+    def _is_complete(self, upload: AbstractUpload) -> bool:
+        using = database_of(self._model)
+        with database_errors(using):
+            rows = self._model._base_manager.using(using)
+            return rows.filter(pk=upload.pk, status=Status.COMPLETE).exists()
+
+    def _name_and_finish(self, upload: AbstractUpload, token: str) -> None:
+        if not upload.is_part:
+            self._record_name(upload, token)
+        self.finish(upload, token)
+
+    def _record_name(self, upload: AbstractUpload, token: str) -> None:
+        """The finished file's name goes into the row before the file gets it, so that whoever
+        goes on after a crash looks in the same place."""
+        values = {"file": self.name_of(upload), "length": upload.length, "completes_itself": True}
+        if upload.file.name and upload.completes_itself:
+            return
+        if not leases.commit(
+            self._model,
+            upload.pk,
+            token=token,
+            old=upload.offset,
+            new=upload.offset,
+            ttl=COMPLETING_TTL_SECONDS,
+            values=values,
+            release=False,
+        ):
+            raise LeaseLost
+        upload.file.name, upload.completes_itself = str(values["file"]), True
+
+    def finish(self, upload: AbstractUpload, token: str) -> None:
+        """Hand the bytes to the storage under the recorded name, then mark the upload complete.
+        Those of a partial upload stay where they are.
+
+        The caller holds the lease. Idempotent: a crash between the steps is mended by
+        :meth:`settle`.
+
+        :raises LeaseLost: somebody else completes it.
+        """
+        if not upload.is_part:
+            self._publish(upload, token)
+        values: dict[str, Any] = {"completed_on": self._service.clock()}
+        if not upload.is_part:
+            is_heard = signals.has_receivers(signals.upload_completed)
+            announce_at = self._service.clock() if is_heard else None
+            values |= {"expires_at": None, "store_state": {}, "announce_at": announce_at}
+        if not leases.complete(self._model, upload.pk, token=token, values=values):
+            raise LeaseLost
+        for name, value in {**values, "status": Status.COMPLETE}.items():
+            setattr(upload, name, value)
+        if upload.concat:
+            Concatenation(self._service).completed(upload)
+        if not upload.is_part:
+            self._service.announce_completed(upload)
+
+    def _publish(self, upload: AbstractUpload, token: str) -> None:
+        assert upload.length is not None, "whoever completes an upload knows its length"
+        service = self._service
+        renew = partial(
+            leases.renew, self._model, upload.pk, token=token, ttl=COMPLETING_TTL_SECONDS
+        )
+        try:
+            service.store_of(upload).complete(
+                service.blob_of(upload), str(upload.file.name), upload.length, token, renew
+            )
+        except UploadError as error:
+            if isinstance(error, BlobTruncated):
+                service.take_down(upload, error.available, token)
+            elif isinstance(error, StoreError):
+                facts = {"upload_id": upload.upload_id, "why": str(error)}
+                logger.error("upload-not-completed", extra=facts)
+            leases.release(self._model, upload.pk, token=token)
+            raise
+
+    def announce(self, upload: AbstractUpload) -> None:
+        """Tell receivers that the upload is complete, and note that they were told."""
+        signals.announce(signals.upload_completed, upload)
+        if upload.announce_at is None:
+            return
+        using = database_of(self._model)
+        try:
+            with database_errors(using):
+                rows = self._model._base_manager.using(using).filter(pk=upload.pk)
+                rows.update(announce_at=None)
+        except UploadError as error:
+            # told once more by the sweep
+            _log_unsettled(upload, error)
+
+    @contextmanager
+    def confirming(self, upload: AbstractUpload) -> Iterator[dict[str, Any]]:
+        """Do, once, what has to be done with a complete upload before its client hears that all
+        is well. What raises in the block may be tried again by the next who asks; so may what a
+        crash has ended, some seconds later. Gives a dictionary: columns to be set in the end.
+
+        :raises AlreadyComplete: it is done, or somebody is at it.
+        """
+        model, pk, token = self._model, upload.pk, leases.new_token()
+        if not leases.begin_confirming(model, pk, token=token):
+            raise AlreadyComplete
+        values: dict[str, Any] | None = None
+        try:
+            with _beating(partial(leases.keep_confirming, model, pk, token=token)):
+                given: dict[str, Any] = {}
+                yield given
+            values = given
+        finally:
+            leases.end_confirming(model, pk, token=token, values=values)
+
+    def name_of(self, upload: AbstractUpload) -> str:
+        """The finished file's name in the storage: what the site makes of it (``upload_to``),
+        unless that is no safe name. The upload's id is always in it, so that no two uploads ever
+        have the same."""
+        if upload.file.name:
+            return str(upload.file.name)
+        try:
+            name = finished_name(upload)
+            # whoever still looks for the bytes where another program left them must not find these
+            is_taken = name == upload.store_state.get("found")
+            return upload_to(upload, "") if is_taken else name
+        except SuspiciousOperation as error:
+            # a site that builds on what the client wrote; the bytes are none the worse for it
+            facts = {"upload_id": upload.upload_id, "why": str(error)}
+            logger.warning("name-not-taken", extra=facts)
+            return upload_to(upload, "")
+
+
+def _has_all_bytes(upload: AbstractUpload) -> bool:
+    return upload.status == Status.UPLOADING and upload.offset == upload.length
+
+
+def _log_unsettled(upload: AbstractUpload, error: UploadError) -> None:
+    logger.warning(
+        "upload-not-completed", extra={"upload_id": upload.upload_id, "code": error.code}
+    )
+
+
+@contextmanager
+def _beating(beat: Callable[[], None]) -> Iterator[None]:
+    """Give signs of life, from a thread of its own, while the block runs."""
+    is_over = threading.Event()
+
+    def run() -> None:
+        while not is_over.wait(_BEAT_SECONDS):
+            try:
+                beat()
+            except UploadError as error:
+                logger.warning("heartbeat-lost", extra={"code": error.code})
+            finally:
+                release_connections()
+
+    thread = threading.Thread(target=run, name="tusbridge-confirming", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()

@@ -1,0 +1,135 @@
+"""Views that read their request's body by themselves, behind the front.
+
+Such a view is marked with ``tusbridge_reads_body``. It runs in Django's synchronous handler, in a
+thread that waits for the client's bytes; so many at once, and more wait for their turn, their
+bodies held back. The front takes no thread for anything else while a client is slow.
+"""
+
+import asyncio
+import io
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from django.core import signals
+from django.core.handlers.asgi import ASGIRequest, get_script_prefix
+from django.core.handlers.base import BaseHandler
+from django.db import close_old_connections
+from django.http import HttpResponse, HttpResponseBase
+from django.urls import ResolverMatch, set_script_prefix
+
+from tusbridge.api.forms import FormStream
+from tusbridge.body import Body, BodyEnd
+from tusbridge.conf import get_options
+from tusbridge.intake import BATCH_BYTES, Intake
+
+# Forms that one process reads at a time. A thread that waits costs some 50 KiB.
+MAX_FORMS = 256
+
+
+class IntakeBody(Body):
+    """A body that the event loop takes from the client, for a thread that waits for it."""
+
+    def __init__(self, intake: Intake, loop: asyncio.AbstractEventLoop, timeout: float) -> None:
+        super().__init__()
+        self._intake = intake
+        self._loop = loop
+        self._timeout = timeout
+
+    def batches(self) -> Iterator[Sequence[bytes]]:
+        while self.end is None:
+            taken = asyncio.run_coroutine_threadsafe(self._take(), self._loop)
+            chunks, end = taken.result()
+            if chunks:
+                yield chunks
+            self.end = end
+
+    async def _take(self) -> tuple[list[bytes], BodyEnd | None]:
+        intake = self._intake
+        intake.start()
+        intake.widen(BATCH_BYTES)
+        # a batch, or what has come when nothing more does for a while
+        patience = self._loop.time() + self._timeout
+        while intake.end is None and not intake.is_batch:
+            await intake.wait_for_work(min(patience, self._loop.time() + _LULL_SECONDS))
+            if intake.size or self._loop.time() >= patience:
+                break
+        if intake.end is None and not intake.size:
+            intake.finish(BodyEnd.TIMED_OUT)
+        return intake.take(), intake.end
+
+
+# Seconds for which a thread waits for more, once a few bytes have come.
+_LULL_SECONDS = 0.5
+
+
+class _Raw(io.RawIOBase):
+    """The body for a view, or a middleware, that reads it as Django's own handlers give it."""
+
+    def __init__(self, body: Body) -> None:
+        super().__init__()
+        self._form = FormStream(body)
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self._rest or self._form.read()
+        count = min(len(piece), len(buffer))
+        buffer[:count], self._rest = piece[:count], piece[count:]
+        return count
+
+
+class FormThreads:
+    """Runs such views; lives in one event loop."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(MAX_FORMS, thread_name_prefix="tusbridge-form")
+        self._running: set[Intake] = set()
+
+    def stop(self) -> None:
+        """End the bodies that are still on their way."""
+        for intake in list(self._running):
+            intake.finish(BodyEnd.STOPPING)
+
+    async def run(
+        self, scope: dict[str, Any], intake: Intake | None, handler: BaseHandler
+    ) -> HttpResponseBase:
+        """The view's answer."""
+        loop = asyncio.get_running_loop()
+        body = None
+        if intake is not None:
+            body = IntakeBody(intake, loop, get_options().READ_TIMEOUT)
+            self._running.add(intake)
+        try:
+            return await loop.run_in_executor(self._pool, partial(_run, scope, body, handler))
+        finally:
+            if intake is not None:
+                self._running.discard(intake)
+
+
+def _run(scope: dict[str, Any], body: IntakeBody | None, handler: BaseHandler) -> HttpResponseBase:
+    set_script_prefix(get_script_prefix(scope) or "/")
+    signals.request_started.send(sender=FormThreads, scope=scope)
+    try:
+        stream: Any = io.BytesIO() if body is None else io.BufferedReader(_Raw(body))
+        request: Any = ASGIRequest(scope, stream)
+    except UnicodeDecodeError:
+        signals.request_finished.send(sender=FormThreads)
+        return HttpResponse(status=400)
+    if body is not None:
+        request.tusbridge_body = body
+    try:
+        response: HttpResponseBase = handler.get_response(request)
+        if not response.streaming:
+            response.close()
+        return response
+    finally:
+        close_old_connections()
+
+
+def is_form_view(match: ResolverMatch) -> bool:
+    """Whether the view is one that reads its body by itself."""
+    return getattr(match.func, "tusbridge_reads_body", False)

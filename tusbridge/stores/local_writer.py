@@ -1,0 +1,150 @@
+"""One append to a local file, fenced by the lock file beside it (see ``local``)."""
+
+import fcntl
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from tusbridge.errors import BlobTruncated, LeaseLost, StoreError
+from tusbridge.files import flock_within, lock_file, sync_path
+from tusbridge.stores.base import Blob, Writer
+from tusbridge.stores.files import make_folders
+from tusbridge.stores.local_errors import store_errors
+
+if TYPE_CHECKING:
+    from tusbridge.stores.local import LocalStore
+
+logger = logging.getLogger("tusbridge.store")
+
+# Chunks in one pwritev: below the kernel's limit of 1024.
+_VECTOR = 512
+
+
+class LocalWriter(Writer):
+    """One append to a local file; see the module's docstring for how it is fenced."""
+
+    def __init__(
+        self,
+        store: "LocalStore",
+        blob: Blob,
+        offset: int,
+        token: str,
+        still_mine: Callable[[], bool],
+    ) -> None:
+        self.offset = offset
+        self._start = offset
+        self._store = store
+        self._blob = blob
+        self._token = token.encode()
+        self._still_mine = still_mine
+        self._segment = store.segments(blob)[-1]
+        self._lock: int | None = None
+        self._data: int | None = None
+        self._is_new_file = False
+        self._unsynced = False
+
+    def write(self, chunks: Sequence[bytes]) -> None:
+        with store_errors():
+            if self._data is None:
+                self._attach()
+            elif not flock_within(self._lock_fd, self._store.lock_patience):
+                raise LeaseLost
+            try:
+                if os.pread(self._lock_fd, len(self._token), 0) != self._token:
+                    raise LeaseLost
+                self._unsynced = True
+                self._pwrite(chunks)
+            finally:
+                fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+
+    @property
+    def _lock_fd(self) -> int:
+        assert self._lock is not None, "attached before"
+        return self._lock
+
+    def _attach(self) -> None:
+        """Take the segment over, and leave its lock held for the first write."""
+        make_folders(self._segment.folder, 0o700, durable=self._store.durable)
+        lock = lock_file(self._segment.lock_path, self._store.lock_patience)
+        if lock is None:
+            self._begin_segment()
+            return
+        self._lock = lock
+        try:
+            # again under the lock: whoever stole the lease in between may have written already
+            if not self._still_mine():
+                raise LeaseLost
+            self._data = self._open_data()
+        except BaseException:
+            self._forget_lock()
+            raise
+        os.pwrite(lock, self._token, 0)
+
+    def _forget_lock(self) -> None:
+        """Leave no lock file behind for an upload that was deleted in the meantime."""
+        if not os.path.exists(self._segment.path):
+            with suppress(FileNotFoundError):
+                os.unlink(self._segment.lock_path)
+        self.close()
+
+    def _open_data(self) -> int:
+        self._store.take_found(self._blob)
+        position = self.offset - self._segment.start
+        try:
+            size = self._store.size(self._segment, position)
+        except StoreError:
+            logger.error("bytes-missing", extra={"upload_id": self._blob.key})
+            raise
+        if size < position:
+            raise BlobTruncated(self._segment.start + size)
+        self._is_new_file = not os.path.exists(self._segment.path)
+        fd = os.open(self._segment.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if size > position:
+            os.ftruncate(fd, position)
+        return fd
+
+    def _begin_segment(self) -> None:
+        """The old writer is stopped in mid-write: go on in a file that it does not know."""
+        token = self._token.decode()
+        logger.warning("segment-begun", extra={"upload_id": self._blob.key, "offset": self.offset})
+        listed = self._blob.state.get("segments", [[0, ""]])
+        state: Mapping[str, Any] = {**self._blob.state, "segments": [*listed, [self.offset, token]]}
+        self._blob = Blob(key=self._blob.key, state=state)
+        self._segment = self._store.segments(self._blob)[-1]
+        lock = lock_file(self._segment.lock_path, self._store.lock_patience)
+        if lock is None:
+            raise LeaseLost
+        self._lock = lock
+        os.pwrite(lock, self._token, 0)
+        self._is_new_file = True
+        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        self._data = os.open(self._segment.path, flags, 0o600)
+
+    def _pwrite(self, chunks: Sequence[bytes]) -> None:
+        assert self._data is not None, "attached before"
+        pending: list[memoryview | bytes] = list(chunks)
+        while pending:
+            count = os.pwritev(self._data, pending[:_VECTOR], self.offset - self._segment.start)
+            self.offset += count
+            while pending and count >= len(pending[0]):
+                count -= len(pending.pop(0))
+            if count:
+                pending[0] = memoryview(pending[0])[count:]
+
+    def sync(self) -> Blob:
+        if self._unsynced and self._store.durable and self._data is not None:
+            with store_errors():
+                os.fdatasync(self._data)
+                if self._is_new_file:
+                    sync_path(self._segment.folder)
+                    self._is_new_file = False
+        self._unsynced = False
+        return self._blob
+
+    def close(self) -> None:
+        for fd in (self._data, self._lock):
+            if fd is not None:
+                os.close(fd)
+        self._data = self._lock = None
