@@ -13,6 +13,7 @@ const UPLOADS_AT_ONCE = 4
 const SLICE_BYTES = 2 * 1024 ** 2
 // The server has no code for "was completed before", only this text.
 const COMPLETED_BEFORE = /already been marked as/
+const UNREADABLE = 'The file cannot be read: it was changed or moved. Choose it again.'
 const KEPT = 'chunked-upload:'
 
 /**
@@ -101,11 +102,13 @@ export class ChunkedUpload {
   }
 
   /** The server did not take it, or cannot be reached. */
-  refused(answer) {
-    // what is paused or cancelled is refused as well
-    if (this.state !== 'uploading' && this.state !== 'checking') return
+  async refused(answer) {
     const status = answer?.status ?? 0
     const { detail, offset } = answer?.responseJSON ?? {}
+    const isLost = status === 0 && !(await isReadable(this.file))
+    // what is paused or cancelled is refused as well
+    if (this.state !== 'uploading' && this.state !== 'checking') return
+    if (isLost) return this.#fail(UNREADABLE)
     if (status === 400 && COMPLETED_BEFORE.test(detail)) return this.#finish()
     const mayGoOn = mayPass(status) || this.#correct(status, offset)
     if (mayGoOn && this.tries < RETRY_DELAYS.length) this.#tryLater(answer)
@@ -129,7 +132,7 @@ export class ChunkedUpload {
     this.#become('checking')
     const md5 = await this.hash()
     if (this.state !== 'checking') return
-    if (!md5) return this.#fail('The file cannot be read. Was it changed or moved?')
+    if (!md5) return this.#fail(UNREADABLE)
     this.request = $.ajax({
       url: this.settings.completeUrl,
       method: 'POST',
@@ -164,11 +167,10 @@ export class ChunkedUpload {
     this.timer = setTimeout(() => this.#send(), delay)
   }
 
-  async #giveUp(status, detail) {
+  #giveUp(status, detail) {
     // of what is refused as wrong nothing can be used for another try
     if (status === 400) this.#forget()
-    const isUnread = status === 0 && !(await isReadable(this.file))
-    this.#fail(isUnread ? 'The file cannot be read. Was it changed or moved?' : wordsFor(status, detail), status)
+    this.#fail(wordsFor(status, detail), status)
   }
 
   #forget() {
@@ -210,7 +212,7 @@ function wordsFor(status, detail) {
     0: 'The server cannot be reached.',
     200: 'The answer of the server was not understood. Do you have to log in again?',
     401: 'The server asks for an access token.',
-    403: 'You may not upload here.',
+    403: 'You may not upload here. Do you have to log in?',
     404: 'The server takes no uploads at this address.',
     413: 'The server does not take chunks of this size.',
     507: 'There is no room left on the server.',
@@ -228,6 +230,7 @@ async function md5Of(file, isCancelled) {
   return hash.end()
 }
 
+/** A file that was changed or moved fails to be sent as if there was no connection. */
 function isReadable(file) {
   return file.slice(0, 1).arrayBuffer().then(() => true, () => false)
 }

@@ -63,6 +63,9 @@ class Row {
   }
 }
 
+// The contract answers 403 where nobody is logged in.
+const NEEDS_LOGIN = [401, 403]
+
 /** The whole of it: the list, and what is said aloud. */
 class Page {
   constructor(options) {
@@ -121,7 +124,7 @@ class Page {
     if (state === 'paused') this.#say(`${name} is paused.`)
     if (state === 'cancelled') this.#say(`${name} is cancelled.`)
     if (state === 'failed') this.#say(`${name} failed. ${problem}`)
-    if (state === 'failed' && status === 401) this.token.ask()
+    if (state === 'failed' && NEEDS_LOGIN.includes(status)) this.token.ask()
   }
 
   #remove({ upload, element: item }) {
@@ -133,7 +136,7 @@ class Page {
 
   #goOnWithToken() {
     for (const { upload } of this.rows.values()) {
-      if (upload.state === 'failed' && upload.status === 401) upload.start()
+      if (upload.state === 'failed' && NEEDS_LOGIN.includes(upload.status)) upload.start()
     }
   }
 
