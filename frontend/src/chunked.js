@@ -103,16 +103,21 @@ export class ChunkedUpload {
 
   /** The server did not take it, or cannot be reached. */
   async refused(answer) {
+    // what is paused or cancelled is refused as well
+    if (!this.#isAtWork()) return
     const status = answer?.status ?? 0
     const { detail, offset } = answer?.responseJSON ?? {}
     const isLost = status === 0 && !(await isReadable(this.file))
-    // what is paused or cancelled is refused as well
-    if (this.state !== 'uploading' && this.state !== 'checking') return
+    if (!this.#isAtWork()) return
     if (isLost) return this.#fail(UNREADABLE)
     if (status === 400 && COMPLETED_BEFORE.test(detail)) return this.#finish()
     const mayGoOn = mayPass(status) || this.#correct(status, offset)
     if (mayGoOn && this.tries < RETRY_DELAYS.length) this.#tryLater(answer)
     else this.#giveUp(status, detail)
+  }
+
+  #isAtWork() {
+    return this.state === 'uploading' || this.state === 'checking'
   }
 
   #send() {
