@@ -16,6 +16,7 @@ from ninja import NinjaAPI, Router
 
 from legacy import documentation as doc
 from legacy import views
+from legacy.view_base import error_response
 from tusbridge import __version__
 from tusbridge.api.cors import add_cors_fields
 from tusbridge.api.frame import never_atomic
@@ -106,7 +107,7 @@ api.add_router("", router)
 
 @api.exception_handler(UploadError)
 def _on_error(request: HttpRequest, error: Any) -> HttpResponseBase:
-    return views.error_response(error)
+    return error_response(error)
 
 
 def _framed(view: View) -> View:

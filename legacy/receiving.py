@@ -2,8 +2,8 @@
 
 The form is taken apart in place of Django's parser (``multipart``). Where all fields came before
 the file, as jQuery-File-Upload sends them, its bytes go straight into the upload; else they go
-where the site's upload handlers put them, and are copied in pieces. What is refused is read to its end and
-dropped: a browser reads no answer before.
+where the site's upload handlers put them, and are copied in pieces. What is refused is read to its
+end and dropped: a browser reads no answer before.
 """
 
 import tempfile

@@ -1,7 +1,6 @@
 """The views that sites subclass, with every attribute and hook of the contract, in its order."""
 
 import json
-import logging
 import re
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -11,7 +10,6 @@ from typing import Any
 from django.db import connections, router, transaction
 from django.http import HttpRequest, HttpResponseBase, QueryDict
 from django.utils import timezone
-from django.views.generic import View
 
 from legacy import conf, csrf, digests, exchange
 from legacy import protocol as contract
@@ -20,38 +18,24 @@ from legacy.models import AbstractChunkedUpload
 from legacy.protocol import ContentRange
 from legacy.receiving import StreamedChunk, receive
 from legacy.response import Response
+from legacy.view_base import ChunkedUploadBaseView, is_authenticated, refuse
 from tusbridge.api.forms import is_unread_form
-from tusbridge.api.frame import never_atomic
-from tusbridge.errors import PartialUpload, UploadBusy, UploadError, UploadNotFound
-from tusbridge.models import AbstractUpload, Protocol, Status, get_upload_model
+from tusbridge.errors import PartialUpload, UploadBusy
+from tusbridge.models import AbstractUpload, Protocol, Status
 from tusbridge.protocol import rules
 
-logger = logging.getLogger("tusbridge")
+__all__ = [
+    "ChunkedUploadBaseView",
+    "ChunkedUploadCompleteView",
+    "ChunkedUploadView",
+    "is_authenticated",
+]
 
 # Bytes of a stored answer, at most.
 _LONGEST_ANSWER = 16 * 1024
 _ANSWER = "answer"
 # Seconds to wait for another request before the bytes are taken elsewhere meanwhile.
 _STREAM_PATIENCE_SECONDS = 0.5
-# Views of which it was said that they return what they should raise.
-_told: set[type] = set()
-
-
-def is_authenticated(user: Any) -> bool:
-    """Whether somebody is logged in."""
-    return bool(user.is_authenticated)
-
-
-def refuse(status: int, detail: str, **data: Any) -> ChunkedUploadError:
-    """An error to raise."""
-    return ChunkedUploadError(status=status, detail=detail, **data)
-
-
-class _ModelOfSite:
-    """The upload model, looked up when it is asked for."""
-
-    def __get__(self, instance: object, owner: type) -> type[AbstractUpload]:
-        return get_upload_model()
 
 
 class _MaxBytesOfSite:
@@ -59,120 +43,6 @@ class _MaxBytesOfSite:
 
     def __get__(self, instance: object, owner: type) -> int | None:
         return conf.max_bytes()
-
-
-class ChunkedUploadBaseView(View):
-    """What both views have in common."""
-
-    model: Any = _ModelOfSite()
-    user_field_name = "user"
-    # answer a request that is sent again after a lost answer as it was answered before
-    accept_repeats = False
-
-    @classmethod
-    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
-        """As Django's; no transaction is held while bytes come, and the view reads the form."""
-        view: Any = super().as_view(**initkwargs)
-        never_atomic(view)
-        view.tusbridge_reads_body = True
-        return view  # type: ignore[no-any-return]
-
-    # -- hooks
-
-    def check_permissions(self, request: HttpRequest) -> Any:
-        """Whether this request may upload; only what it raises counts.
-
-        :raises ChunkedUploadError: it may not.
-        """
-        if hasattr(request, "user") and not is_authenticated(request.user):
-            raise refuse(403, contract.NO_CREDENTIALS)
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        """The uploads that the request may go on with: the own; all, if nobody is logged in."""
-        uploads = self.model.objects.exclude(status=Status.TERMINATED)
-        owner = self._owner(request)
-        return uploads.filter(**owner) if owner else uploads
-
-    def validate(self, request: HttpRequest) -> None:
-        """Further checks.
-
-        :raises ChunkedUploadError: one fails.
-        """
-
-    def pre_save(self, chunked_upload: Any, request: HttpRequest, new: bool = False) -> None:
-        """Before what the request changes is stored."""
-
-    def save(self, chunked_upload: Any, request: HttpRequest, new: bool = False) -> None:
-        """Store it."""
-        if isinstance(chunked_upload, AbstractChunkedUpload):
-            chunked_upload.save()
-
-    def post_save(self, chunked_upload: Any, request: HttpRequest, new: bool = False) -> None:
-        """After it was stored."""
-
-    def get_response_data(self, chunked_upload: Any, request: HttpRequest) -> Mapping[str, Any]:
-        """What a request that succeeds is answered with."""
-        return {}
-
-    def is_valid_chunked_upload(self, chunked_upload: Any) -> None:
-        """Whether the upload is in a state for this request.
-
-        :raises ChunkedUploadError: it is not.
-        """
-
-    def _save(self, chunked_upload: Any) -> None:
-        new = chunked_upload.pk is None
-        self.pre_save(chunked_upload, self.request, new=new)
-        self.save(chunked_upload, self.request, new=new)
-        self.post_save(chunked_upload, self.request, new=new)
-
-    def _post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        raise NotImplementedError
-
-    # -- what they are made of
-
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Permissions, then the algorithm; errors become answers here."""
-        try:
-            self._permit(request)
-            return self._post(request, *args, **kwargs)
-        except csrf.CsrfRefused as error:
-            return error.response
-        except ChunkedUploadError as error:
-            return Response(error.data, status=error.status_code)
-        except UploadError as error:
-            return self._error_response(error)
-
-    def _error_response(self, error: UploadError) -> HttpResponseBase:
-        return error_response(error)
-
-    def _permit(self, request: HttpRequest) -> None:
-        if self.check_permissions(request) is not None and type(self) not in _told:
-            # sites mean a refusal by it, and protect nothing
-            _told.add(type(self))
-            logger.warning(
-                "permission-returned",
-                extra={
-                    "why": f"{type(self).__qualname__}.check_permissions has to raise to refuse"
-                },
-            )
-
-    def _owner(self, request: HttpRequest) -> dict[str, Any]:
-        """Whose the request's uploads are, by the model's field; empty for nobody's."""
-        is_known = hasattr(self.model, self.user_field_name) and hasattr(request, "user")
-        is_known = is_known and getattr(self.model, self.user_field_name) is not None
-        return (
-            {self.user_field_name: request.user}
-            if is_known and is_authenticated(request.user)
-            else {}
-        )
-
-    def _find(self, request: HttpRequest, upload_id: str) -> Any:
-        """:raises UploadNotFound: no such upload, or somebody else's."""
-        found = self.get_queryset(request).filter(upload_id=upload_id).first()
-        if found is None:
-            raise UploadNotFound
-        return found
 
 
 class ChunkedUploadView(ChunkedUploadBaseView):
@@ -316,7 +186,7 @@ class ChunkedUploadView(ChunkedUploadBaseView):
         upload, where, _ = self._prepare(request, chunk.name, chunk.size)
         assert where is not None, "the size is known"
         if upload.offset != where.start:
-            if self.accept_repeats and exchange.has_bytes(upload, where.start, chunk):
+            if exchange.has_bytes(upload, where.start, chunk):
                 return upload
             raise refuse(400, contract.WRONG_OFFSET, offset=upload.offset)
         if chunk.size != where.size:
@@ -344,17 +214,14 @@ class ChunkedUploadView(ChunkedUploadBaseView):
             raise refuse(400, contract.BAD_HEADERS)
         if where is None and size is not None:
             where = contract.whole_file(size)
-        limit = exchange.limit_of(upload, self.get_max_bytes(request))
-        if where is not None:
-            if where.total > limit or where.end >= limit:
-                raise too_large(limit)
-            if self.strict_totals and not contract.is_strict(where, upload.length):
-                raise refuse(400, contract.BAD_HEADERS)
-        if (
-            size is None
-            and upload.offset != (where.start if where else 0)
-            and not self.accept_repeats
-        ):
+        own_limit = self.get_max_bytes(request)
+        _check_limit(where, own_limit)
+        if self.strict_totals and where and not contract.is_strict(where, upload.length):
+            raise refuse(400, contract.BAD_HEADERS)
+        limit = exchange.limit_of(upload, own_limit)
+        if upload.offset == (where.start if where else 0):
+            _check_limit(where, limit)
+        elif not self.accept_repeats:
             raise refuse(400, contract.WRONG_OFFSET, offset=upload.offset)
         return upload, where, limit
 
@@ -446,14 +313,10 @@ class ChunkedUploadCompleteView(ChunkedUploadBaseView):
             uploaded_file.close()
 
 
-def error_response(error: UploadError) -> HttpResponseBase:
-    """The contract's answer to an error."""
-    status, data = contract.render_error(error)
-    response = Response(data, status=status)
-    retry_after = getattr(error, "retry_after_seconds", None)
-    if retry_after is not None:
-        response["Retry-After"] = str(retry_after)
-    return response
+def _check_limit(where: ContentRange | None, limit: int | None) -> None:
+    """:raises ChunkedUploadError: the range goes beyond so many bytes, or says that it will."""
+    if where is not None and limit is not None and max(where.total, where.end + 1) > limit:
+        raise too_large(limit)
 
 
 def too_large(limit: int) -> ChunkedUploadError:

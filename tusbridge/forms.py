@@ -88,9 +88,11 @@ class FormThreads:
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(MAX_FORMS, thread_name_prefix="tusbridge-form")
         self._running: set[Intake] = set()
+        self._is_stopping = False
 
     def stop(self) -> None:
-        """End the bodies that are still on their way."""
+        """End the bodies that are still on their way, also of requests that come yet."""
+        self._is_stopping = True
         for intake in list(self._running):
             intake.finish(BodyEnd.STOPPING)
 
@@ -103,6 +105,8 @@ class FormThreads:
         if intake is not None:
             body = IntakeBody(intake, loop, get_options().READ_TIMEOUT)
             self._running.add(intake)
+            if self._is_stopping and intake.end is None:
+                intake.finish(BodyEnd.STOPPING)
         try:
             return await loop.run_in_executor(self._pool, partial(_run, scope, body, handler))
         finally:

@@ -1,0 +1,163 @@
+"""What both views have in common: hooks, who may, whose uploads, and how errors are answered."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
+from django.views.generic import View
+
+from legacy import csrf
+from legacy import protocol as contract
+from legacy.exceptions import ChunkedUploadError
+from legacy.models import AbstractChunkedUpload
+from legacy.response import Response
+from tusbridge.api.frame import never_atomic
+from tusbridge.errors import UploadError, UploadNotFound
+from tusbridge.models import AbstractUpload, Status, get_upload_model
+
+logger = logging.getLogger("tusbridge")
+
+# Views of which it was said that they return what they should raise.
+_told: set[type] = set()
+
+
+def is_authenticated(user: Any) -> bool:
+    """Whether somebody is logged in."""
+    return bool(user.is_authenticated)
+
+
+def refuse(status: int, detail: str, **data: Any) -> ChunkedUploadError:
+    """An error to raise."""
+    return ChunkedUploadError(status=status, detail=detail, **data)
+
+
+class _ModelOfSite:
+    """The upload model, looked up when it is asked for."""
+
+    def __get__(self, instance: object, owner: type) -> type[AbstractUpload]:
+        return get_upload_model()
+
+
+class ChunkedUploadBaseView(View):
+    """What both views have in common."""
+
+    model: Any = _ModelOfSite()
+    user_field_name = "user"
+    # answer a request that is sent again after a lost answer as it was answered before
+    accept_repeats = False
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
+        """As Django's; no transaction is held while bytes come, and the view reads the form."""
+        view: Any = super().as_view(**initkwargs)
+        never_atomic(view)
+        view.tusbridge_reads_body = True
+        return view  # type: ignore[no-any-return]
+
+    # -- hooks
+
+    def check_permissions(self, request: HttpRequest) -> Any:
+        """Whether this request may upload; only what it raises counts.
+
+        :raises ChunkedUploadError: it may not.
+        """
+        if hasattr(request, "user") and not is_authenticated(request.user):
+            raise refuse(403, contract.NO_CREDENTIALS)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """The uploads that the request may go on with: the own; all, if nobody is logged in."""
+        uploads = self.model.objects.exclude(status=Status.TERMINATED)
+        owner = self._owner(request)
+        return uploads.filter(**owner) if owner else uploads
+
+    def validate(self, request: HttpRequest) -> None:
+        """Further checks.
+
+        :raises ChunkedUploadError: one fails.
+        """
+
+    def pre_save(self, chunked_upload: Any, request: HttpRequest, new: bool = False) -> None:
+        """Before what the request changes is stored."""
+
+    def save(self, chunked_upload: Any, request: HttpRequest, new: bool = False) -> None:
+        """Store it."""
+        if isinstance(chunked_upload, AbstractChunkedUpload):
+            chunked_upload.save()
+
+    def post_save(self, chunked_upload: Any, request: HttpRequest, new: bool = False) -> None:
+        """After it was stored."""
+
+    def get_response_data(self, chunked_upload: Any, request: HttpRequest) -> Mapping[str, Any]:
+        """What a request that succeeds is answered with."""
+        return {}
+
+    def is_valid_chunked_upload(self, chunked_upload: Any) -> None:
+        """Whether the upload is in a state for this request.
+
+        :raises ChunkedUploadError: it is not.
+        """
+
+    def _save(self, chunked_upload: Any) -> None:
+        new = chunked_upload.pk is None
+        self.pre_save(chunked_upload, self.request, new=new)
+        self.save(chunked_upload, self.request, new=new)
+        self.post_save(chunked_upload, self.request, new=new)
+
+    def _post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        raise NotImplementedError
+
+    # -- what they are made of
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Permissions, then the algorithm; errors become answers here."""
+        try:
+            self._permit(request)
+            return self._post(request, *args, **kwargs)
+        except csrf.CsrfRefused as error:
+            return error.response
+        except ChunkedUploadError as error:
+            return Response(error.data, status=error.status_code)
+        except UploadError as error:
+            return self._error_response(error)
+
+    def _error_response(self, error: UploadError) -> HttpResponseBase:
+        return error_response(error)
+
+    def _permit(self, request: HttpRequest) -> None:
+        if self.check_permissions(request) is not None and type(self) not in _told:
+            # sites mean a refusal by it, and protect nothing
+            _told.add(type(self))
+            logger.warning(
+                "permission-returned",
+                extra={
+                    "why": f"{type(self).__qualname__}.check_permissions has to raise to refuse"
+                },
+            )
+
+    def _owner(self, request: HttpRequest) -> dict[str, Any]:
+        """Whose the request's uploads are, by the model's field; empty for nobody's."""
+        is_known = hasattr(self.model, self.user_field_name) and hasattr(request, "user")
+        is_known = is_known and getattr(self.model, self.user_field_name) is not None
+        return (
+            {self.user_field_name: request.user}
+            if is_known and is_authenticated(request.user)
+            else {}
+        )
+
+    def _find(self, request: HttpRequest, upload_id: str) -> Any:
+        """:raises UploadNotFound: no such upload, or somebody else's."""
+        found = self.get_queryset(request).filter(upload_id=upload_id).first()
+        if found is None:
+            raise UploadNotFound
+        return found
+
+
+def error_response(error: UploadError) -> HttpResponseBase:
+    """The contract's answer to an error."""
+    status, data = contract.render_error(error)
+    response = Response(data, status=status)
+    retry_after = getattr(error, "retry_after_seconds", None)
+    if retry_after is not None:
+        response["Retry-After"] = str(retry_after)
+    return response
