@@ -10,7 +10,7 @@ const RETRY_DELAYS = [0, 1000, 3000, 5000, 10_000, 30_000]
 // Browsers open six HTTP/1.1 connections to a host: leave some for the requests that complete.
 const UPLOADS_AT_ONCE = 4
 // Bytes that are hashed at once: the page stands still for some hundredths of a second.
-const SLICE_BYTES = 2 * 1024 ** 2
+const SLICE_BYTES = 1024 ** 2
 // The server has no code for "was completed before", only this text.
 const COMPLETED_BEFORE = /already been marked as/
 const UNREADABLE = 'The file cannot be read: it was changed or moved. Choose it again.'

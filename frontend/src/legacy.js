@@ -40,13 +40,13 @@ class Row {
     this.text.textContent = this.#words()
     this.toggle.textContent = label
     this.toggle.ariaLabel = `${label} ${file.name}`
-    // what is about to be completed needs but a moment
-    this.toggle.disabled = state === 'checking'
+    // What is being checked cannot be paused. A disabled button would lose the focus.
+    this.toggle.ariaDisabled = state === 'checking'
   }
 
   #toggle() {
     if (['paused', 'failed'].includes(this.upload.state)) this.upload.start()
-    else this.upload.pause()
+    else if (this.upload.state !== 'checking') this.upload.pause()
   }
 
   #words() {
@@ -63,6 +63,8 @@ class Row {
   }
 }
 
+// The plugin replaces the field by a new one after each choice: it has to be looked up.
+const FILES = 'tusbridge-files'
 // The contract answers 403 where nobody is logged in.
 const NEEDS_LOGIN = [401, 403]
 
@@ -71,7 +73,6 @@ class Page {
   constructor(options) {
     this.options = options
     this.rows = new Map()
-    this.input = document.getElementById('tusbridge-files')
     this.list = document.getElementById('tusbridge-uploads')
     this.said = document.getElementById('tusbridge-said')
     this.token = new AccessToken(options.token)
@@ -81,7 +82,7 @@ class Page {
 
   start() {
     const { uploadUrl, completeUrl, chunkSize } = this.options
-    takeFiles(this.input, {
+    takeFiles(document.getElementById(FILES), {
       uploadUrl,
       completeUrl,
       chunkSize,
@@ -112,24 +113,33 @@ class Page {
     const row = this.rows.get(upload)
     row.show()
     if (upload.state === row.state) return
+    this.#announce(upload, row.state)
     row.state = upload.state
-    this.#announce(upload)
     if (['done', 'cancelled'].includes(upload.state)) this.#remove(row)
   }
 
   /** What has happened, for those who do not see it. */
-  #announce({ state, status, problem, id, file }) {
-    const { name, size } = file
-    if (state === 'done') this.finished.add({ id, name, size }, this.options.filesUrl + id)
-    if (state === 'paused') this.#say(`${name} is paused.`)
-    if (state === 'cancelled') this.#say(`${name} is cancelled.`)
-    if (state === 'failed') this.#say(`${name} failed. ${problem}`)
+  #announce(upload, before) {
+    const { state, status, problem, file } = upload
+    if (state === 'done') this.#finish(upload)
+    if (state === 'paused') this.#say(`${file.name} is paused.`, upload)
+    if (state === 'uploading' && before === 'paused') this.#say(`${file.name} goes on.`, upload)
+    if (state === 'uploading' && before === 'failed') this.#say(`${file.name} is tried again.`, upload)
+    if (state === 'cancelled') this.#say(`${file.name} is cancelled.`)
+    if (state === 'failed') this.#say(`${file.name} failed. ${problem}`, upload)
     if (state === 'failed' && NEEDS_LOGIN.includes(status)) this.token.ask()
+  }
+
+  #finish(upload) {
+    const { id, file } = upload
+    // what was said of it before is over
+    if (this.saidAbout === upload) this.#say('')
+    this.finished.add({ id, name: file.name, size: file.size }, this.options.filesUrl + id)
   }
 
   #remove({ upload, element: item }) {
     // a focus must not get lost with the button that has it
-    if (item.contains(document.activeElement)) document.getElementById('tusbridge-files').focus()
+    if (item.contains(document.activeElement)) document.getElementById(FILES).focus()
     item.remove()
     this.rows.delete(upload)
   }
@@ -140,8 +150,9 @@ class Page {
     }
   }
 
-  #say(text) {
+  #say(text, upload = null) {
     this.said.textContent = text
+    this.saidAbout = upload
   }
 }
 

@@ -222,7 +222,10 @@ class TestWithTus:
     ) -> None:
         file = make_file(tmp_path, "forms.bin", LENGTH)
         [outcome] = bare.upload(file, chunkSize=CHUNK, tells=False)
-        assert ask(bare.url_of(outcome))["upload-offset"] == str(LENGTH)
+        assert outcome["answer"]["offset"] == LENGTH
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            download(bare.url_of(outcome))
+        refused.value.close()
         assert sha256(file.read_bytes()) not in digests_on_disk(data_dir)
         assert bare.complete(outcome["id"], file) == (200, b"{}")
         assert_on_disk(data_dir, file)

@@ -152,6 +152,7 @@ class TestGoingOn:
         # the aborted chunk is on its way still, and may arrive whole
         held.wait_until_over()
         press(page, "Resume paused.bin")
+        wait_until_said(page, "paused.bin goes on.")
         assert_arrived(page, data_dir, file)
         assert proxy.bytes_upstream - before < file.stat().st_size + 2 * CHUNK + OTHER_BYTES
 
@@ -413,6 +414,20 @@ class TestAccessibility:
         assert page.evaluate("document.activeElement.id") == "tusbridge-files"
         assert remembered(page) == []
         held.release()
+
+
+def test_token_against_forged_forms_goes_along(page: "Page", tmp_path: Path) -> None:
+    page.evaluate(
+        "document.body.insertAdjacentHTML('beforeend',"
+        " '<input type=hidden name=csrfmiddlewaretoken value=a-token>')"
+    )
+    with (
+        page.expect_request("**/legacy/upload/") as sent,
+        page.expect_request("**/legacy/complete/") as completed,
+    ):
+        choose(page, make_file(tmp_path, "token.bin", 1000))
+    assert sent.value.header_value("x-csrftoken") == "a-token"
+    assert completed.value.header_value("x-csrftoken") == "a-token"
 
 
 def test_the_two_pages_lead_to_each_other(page: "Page") -> None:
