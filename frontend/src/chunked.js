@@ -1,6 +1,7 @@
 // Files to django-chunked-upload, or to what answers as it does, with jQuery-File-Upload: in chunks, with new tries
 // after failures, going on after a break, also of the page. Every file has form fields, an upload_id and an MD5 of its
-// own. This is the file to copy; it needs jQuery 3 (not 4), jQuery-File-Upload 10 with its widget, and SparkMD5.
+// own. This is the file to copy; it needs jQuery 3 (not 4), jQuery-File-Upload 10 with its widget, and SparkMD5. Where
+// these come from script tags, leave the imports out.
 import $ from 'jquery'
 import 'blueimp-file-upload'
 import SparkMD5 from 'spark-md5'
@@ -19,13 +20,14 @@ const KEPT = 'chunked-upload:'
 /**
  * Let the file input, and what is dropped on the page, upload.
  *
- * settings: uploadUrl, completeUrl, chunkSize (bytes), headers() for each request (CSRF token, login), added(upload)
- * for each file, where upload.start() begins it, and changed(upload) for whatever happens to it.
+ * settings: uploadUrl, completeUrl, fieldName (of the view, "file" if left out), chunkSize (bytes), headers() for each
+ * request (CSRF token, login), added(upload) for each file, where upload.start() begins it, and changed(upload) for
+ * whatever happens to it.
  */
 export function takeFiles(input, settings) {
   $(input).fileupload({
     url: settings.uploadUrl,
-    paramName: 'file',
+    paramName: settings.fieldName ?? 'file',
     dataType: 'json',
     maxChunkSize: settings.chunkSize,
     limitConcurrentUploads: UPLOADS_AT_ONCE,

@@ -1,5 +1,6 @@
 """jQuery-File-Upload 10.32.0 as it is, with scripts as sites have them, and tus beside it."""
 
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -10,8 +11,8 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 
-from tests.browser.legacy_page import CHUNK, assert_on_disk, digests_on_disk
-from tests.browser.site import BARE_PAGE, FILES, TYPES, Site
+from tests.browser.legacy_page import CHUNK, assert_on_disk, at, digests_on_disk
+from tests.browser.site import BARE_PAGE, FILES, ROOT, TYPES, Site
 from tests.browser.upload_page import make_file
 from tests.support.proxy import FaultProxy
 from tests.support.serve import ask, download, require, sha256
@@ -197,6 +198,44 @@ def test_other_methods_are_refused(bare: Bare, tmp_path: Path, method: str) -> N
     file = make_file(tmp_path, "put.bin", 1000)
     [outcome] = bare.upload(file, options={"type": method})
     assert outcome["status"] == 405
+
+
+def test_the_script_to_copy_works_in_the_page_of_the_documentation(
+    blank: "Page", proxy: FaultProxy, data_dir: Path, tmp_path: Path
+) -> None:
+    text = (ROOT / "docs" / "jquery-file-upload.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"```html\n(.*?)```", text, re.DOTALL)
+    token = '<input type="hidden" name="csrfmiddlewaretoken" value="a-token">'
+    script = (ROOT / "frontend" / "src" / "chunked.js").read_text(encoding="utf-8")
+    copied = {
+        "/copied/": "<!DOCTYPE html>" + example.replace("{% csrf_token %}", token),
+        "/static/chunked.js": re.sub(r"(?m)^import .*\n", "", script),
+        **{
+            f"/static/{theirs}.js": FILES[f"/bare/{ours}.js"].read_text(encoding="utf-8")
+            for theirs, ours in {
+                "jquery": "jquery",
+                "jquery.ui.widget": "widget",
+                "jquery.fileupload": "fileupload",
+                "spark-md5": "spark-md5",
+            }.items()
+        },
+    }
+
+    def serve(route: "Route") -> None:
+        path = urlsplit(route.request.url).path
+        kind = "text/javascript" if path.endswith(".js") else "text/html"
+        route.fulfill(body=copied[path], content_type=f"{kind}; charset=utf-8")
+
+    blank.route(re.compile("/copied/$|/static/"), serve)
+    blank.goto(urljoin(proxy.url, "/copied/"))
+    file = make_file(tmp_path, "copied.bin", 9 * 1024 * 1024)
+    lost = proxy.lose_answer(at(4 * 1024 * 1024), times=2)
+    with blank.expect_request("**/legacy/complete/") as completed:
+        blank.get_by_label("Files").set_input_files(file)
+    assert completed.value.header_value("x-csrftoken") == "a-token"
+    blank.get_by_text(f"copied.bin: done, {file.stat().st_size} of").wait_for()
+    assert lost.times == 0
+    assert_on_disk(data_dir, file)
 
 
 class TestWithTus:
