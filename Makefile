@@ -11,16 +11,20 @@ ARGS ?=
 DJANGO ?= Django
 # cases of `make fuzz` for each server
 FUZZ ?= 12000
-SERVICES := service or browser or root or nginx
+SERVICES := service or browser or root or nginx or original
+# what tests/legacy compares with: the package whose contract it is
+ORIGINAL := django-chunked-upload-patched==2.1.0 'Django==5.2.*' gunicorn djangorestframework \
+  dj-database-url pytest pytest-django pytest-timeout pytest-randomly 'psycopg[binary]' mysqlclient
 DATABASE_URLS ?= postgresql://root@127.0.0.1:5432/test mysql://root@127.0.0.1:3306/test
 DATABASE_TESTS := tests/leases tests/service tests/api tests/test_quotas.py
 
-.PHONY: help run test test-services torture fuzz lint format frontend matrix wheel docs bench bench-quick clean
+.PHONY: help run test test-services original torture fuzz lint format frontend matrix wheel docs bench bench-quick clean
 
 help:
 	@echo "run             install and serve; ARGS='--port 9000'"
 	@echo "test            install and run the tests that need no services; ARGS='-k name'"
 	@echo "test-services   those that need PostgreSQL, MariaDB, Chromium and root"
+	@echo "original        django-chunked-upload in .venvs/original, to compare with"
 	@echo "torture         the long proofs: 50 kills, 5 tortures on each database, 1,000 slow clients"
 	@echo "fuzz            12,000 cases of almost right requests for each server; FUZZ=100000 for more"
 	@echo "lint            ruff, mypy, import-linter, migrations"
@@ -38,11 +42,18 @@ test: $(VENV)/.test frontend-if-npm
 	TUSBRIDGE_SKIP_MISSING=$${TUSBRIDGE_SKIP_MISSING-1} $(BIN)/python -m pytest -m "not ($(SERVICES))" $(ARGS)
 
 # what depends on the database, once more on each
-test-services: $(VENV)/.services frontend
+test-services: $(VENV)/.services frontend original
 	$(BIN)/python -m pytest -m "$(SERVICES)" $(ARGS)
 	for url in $(DATABASE_URLS); do \
 	  TUSBRIDGE_TEST_DATABASE_URL=$$url $(BIN)/python -m pytest $(DATABASE_TESTS) $(ARGS) || exit 1; \
 	done
+
+original: .venvs/original/.made
+
+.venvs/original/.made: Makefile constraints.txt
+	$(PYTHON) -m venv .venvs/original
+	.venvs/original/bin/python -m pip --disable-pip-version-check -q install -c constraints.txt $(ORIGINAL)
+	touch $@
 
 torture: $(VENV)/.services
 	TUSBRIDGE_KILLS=50 TUSBRIDGE_TORTURE_RUNS=5 TUSBRIDGE_CROWD=1000 TUSBRIDGE_BIG_MIB=2048 \

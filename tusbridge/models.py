@@ -202,6 +202,11 @@ class AbstractUpload(models.Model):
             kwargs["update_fields"] = self._own_fields()
         super().save(*args, **kwargs)
 
+    @classmethod
+    def new_storage_alias(cls) -> str:
+        """The alias of the storage where the file of a new upload goes; that of ``file``, too."""
+        return get_options().STORAGE
+
     def _own_fields(self) -> list[str]:
         kept = self.KEPT | (frozenset() if self.is_complete else self.KEPT_WHILE_UPLOADING)
         fields = [field for field in self._meta.concrete_fields if not field.primary_key]
@@ -237,10 +242,15 @@ class AbstractUpload(models.Model):
         return list((self.parts or {}).get("ids", ()))
 
     @property
+    def recorded_name(self) -> str:
+        """The finished file's name; empty before it is about to be finished."""
+        return str(self.file.name or "")
+
+    @property
     def stored_name(self) -> str:
         """The storage's file that goes with this row: the finished one; for a moment after
         :meth:`attach` the name it had; else empty."""
-        return str(self.file.name or self.store_state.get(HANDED_OVER, ""))
+        return self.recorded_name or str(self.store_state.get(HANDED_OVER, ""))
 
     def attach(self, field_file: FieldFile, *, name: str | None = None, save: bool = True) -> str:
         """Make the finished file the file of a model instance, as in

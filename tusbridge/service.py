@@ -105,7 +105,7 @@ class UploadService:
             return Concatenation(self).go_on(upload)
         if upload.is_complete or upload.offset == 0 != upload.length:
             return upload
-        if upload.file.name:
+        if upload.recorded_name:
             return self.settle_soon(upload)  # all bytes came, and may be in the storage already
         try:
             available = self.store_of(upload).available(self.blob_of(upload), upload.offset)
@@ -144,7 +144,7 @@ class UploadService:
             content_length=None,
         )
         self.policy.check_create(actor, wanted)
-        upload.storage_alias = self.options.STORAGE
+        upload.storage_alias = self.model.new_storage_alias()
         upload.expires_at = self.new_expiry(upload.expires_at)
         return chunks.begin_first(self, upload, limit)
 
@@ -262,7 +262,7 @@ class UploadService:
             content_type=request.content_type,
             protocol=Protocol.TUS,
             expires_at=self.new_expiry(),
-            storage_alias=self.options.STORAGE,
+            storage_alias=self.model.new_storage_alias(),
             lease_token=token,
             concat=request.concat,
         )
@@ -457,6 +457,10 @@ class UploadService:
     def store_of(self, upload: AbstractUpload) -> Store:
         """Where this upload's bytes are."""
         return get_store(upload.storage_alias, self.options)
+
+    def check_storage(self, alias: str) -> None:
+        """:raises ImproperlyConfigured: uploads cannot be kept for the storage of that alias."""
+        get_store(alias, self.options)
 
     def name_of(self, upload: AbstractUpload) -> str:
         """The finished file's name in the storage, with the upload's id in it."""
