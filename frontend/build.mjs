@@ -1,4 +1,4 @@
-// Writes the minified scripts and styles of both upload pages, each with the licences of what is in it, to the package's
+// Writes the minified scripts and styles of both upload pages, and the licences of what is in them, to the package's
 // static folder.
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'

@@ -123,7 +123,7 @@ export class ChunkedUpload {
   }
 
   #send() {
-    // The plugin refuses to send nothing. And where only the answer to the last chunk was lost, there is nothing to send.
+    // The plugin refuses to send nothing; and nothing is left where only the answer to the last chunk was lost.
     if (this.id && this.offset === this.file.size) return this.#complete()
     this.data.uploadedBytes = this.offset
     this.data.data = null

@@ -12,7 +12,7 @@ from tests.support.proxy import FaultProxy
 from tests.support.serve import require, sha256
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page, Route
+    from playwright.sync_api import Locator, Page, Request, Route
 
 # Bytes: small chunks make many of small files.
 CHUNK = 256 * 1024
@@ -49,6 +49,18 @@ def choose(page: "Page", *files: Path) -> None:
 def row(page: "Page", name: str) -> "Locator":
     """One file in the list of those that are not finished."""
     return page.locator("#tusbridge-uploads li").filter(has=page.get_by_text(name, exact=True))
+
+
+def ranges_of(page: "Page") -> list[str | None]:
+    """The Content-Range of each upload request, as they are sent; the list grows."""
+    sent: list[str | None] = []
+
+    def note(request: "Request") -> None:
+        if request.url.endswith("/legacy/upload/"):
+            sent.append(request.headers.get("content-range"))
+
+    page.on("request", note)
+    return sent
 
 
 def wait_for_state(page: "Page", name: str, state: str) -> None:
