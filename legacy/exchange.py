@@ -229,12 +229,6 @@ def read(upload: AbstractUpload, start: int, stop: int) -> Iterable[bytes]:
     return service.read_unfinished(upload, start, stop)
 
 
-def remove_bytes(upload: AbstractUpload) -> None:
-    """Remove the bytes of an upload whose row is gone."""
-    digests.forget(upload.upload_id)
-    service_of(upload).remove_bytes(upload)
-
-
 class UnfinishedFile(io.RawIOBase):
     """The bytes that have come of an unfinished upload, as a file to read."""
 

@@ -6,10 +6,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import partial
 from typing import Any, ClassVar, Self
 
-from django.db import models, transaction
+from django.db import models
 from django.db.models.signals import class_prepared, post_delete
 from django.utils import timezone
 
@@ -17,6 +16,7 @@ from legacy import conf, exchange
 from legacy.exchange import found_state
 from legacy.files import ChunkedFileField
 from tusbridge.models import AbstractUpload, Protocol, Status, generate_upload_id
+from tusbridge.receivers import remove_finished, remove_unfinished
 
 __all__ = [
     "AbstractChunkedUpload",
@@ -39,11 +39,6 @@ def keeping_file(upload_id: str) -> Iterator[None]:
         yield
     finally:
         _kept.reset(token)
-
-
-def is_kept(upload_id: str) -> bool:
-    """Whether the row is being deleted without its file."""
-    return upload_id in _kept.get()
 
 
 class _NoUser:
@@ -80,6 +75,10 @@ class AbstractChunkedUpload(AbstractUpload):
         instance = super().from_db(db, field_names, values, **kwargs)
         instance._stored_status = instance.__dict__.get("status", Status.UPLOADING)
         return instance
+
+    @property
+    def keeps_bytes(self) -> bool:
+        return self.upload_id in _kept.get()
 
     @property
     def recorded_name(self) -> str:
@@ -176,12 +175,8 @@ generate_filename = conf.default_upload_to
 def _watch(sender: Any, **_: Any) -> None:
     """Rows of every model of this kind take their bytes along, however they are deleted."""
     if issubclass(sender, AbstractChunkedUpload):
-        post_delete.connect(_remove_bytes, sender=sender)
-
-
-def _remove_bytes(instance: AbstractChunkedUpload, using: str, **_: Any) -> None:
-    if not is_kept(instance.upload_id):
-        transaction.on_commit(partial(exchange.remove_bytes, instance), using=using, robust=True)
+        post_delete.connect(remove_unfinished, sender=sender)
+        post_delete.connect(remove_finished, sender=sender)
 
 
 class_prepared.connect(_watch)

@@ -190,6 +190,13 @@ class AbstractUpload(models.Model):
         abstract = True
         indexes: ClassVar[list[models.Index]] = [models.Index(fields=["status", "expires_at"])]
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Models that derive from one with a table have no index on its columns; Django would take
+        the Meta of the abstract one for theirs, too."""
+        super().__init_subclass__(**kwargs)
+        if any(hasattr(base, "_meta") and not base._meta.abstract for base in cls.__bases__):
+            cls.Meta = type("Meta", (), {})  # type: ignore[assignment,misc]
+
     def __str__(self) -> str:
         total = "?" if self.length is None else self.length
         return f"{self.upload_id} ({self.offset} of {total} bytes)"
@@ -240,6 +247,11 @@ class AbstractUpload(models.Model):
     def part_ids(self) -> list[str]:
         """The ids of the partial uploads that a final one is made of, in their order."""
         return list((self.parts or {}).get("ids", ()))
+
+    @property
+    def keeps_bytes(self) -> bool:
+        """Whether the bytes stay when the row is deleted: never, but in models that say so."""
+        return False
 
     @property
     def recorded_name(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from tusbridge import chunks, leases, signals
+from tusbridge import adopting, chunks, leases, signals
 from tusbridge.appending import Appending
 from tusbridge.body import BodyEnd
 from tusbridge.chunks import Chunk, FirstChunk
@@ -183,6 +183,18 @@ class UploadService:
         :raises AlreadyComplete: it is done, or somebody is at it.
         """
         return Completion(self).confirming(upload)
+
+    def adopt(self, upload: AbstractUpload, pieces: Iterable[bytes]) -> None:
+        """Copy the ``offset`` bytes of an upload to where they belong: an instance that was not
+        saved, and is to be inserted by the caller afterwards. Of one whose status is complete they
+        become the storage's file, which is set in ``file``. Durable on return; may be done again
+        after a crash at any step.
+
+        :raises LeaseLost: the upload has a row, or somebody else copies to it, too.
+        :raises BlobTruncated: there are fewer pieces, or more; nothing is left of them.
+        :raises StoreFull: likewise.
+        """
+        adopting.adopt(self, upload, pieces)
 
     def read_unfinished(self, upload: AbstractUpload, start: int, stop: int) -> Iterator[bytes]:
         """The bytes [start, stop) that came of an unfinished upload, in pieces."""
@@ -424,16 +436,12 @@ class UploadService:
         if row is None or row.status != Status.TERMINATED:
             return
         # as it was when it ended: with the last segment, and the name
-        self.remove_bytes(row)
+        self.store_of(row).delete(self.blob_of(row), row.stored_name)
         using = database_of(self.model)
         with database_errors(using):
             self.model._base_manager.using(using).filter(
                 pk=upload.pk, status=Status.TERMINATED
             ).delete()
-
-    def remove_bytes(self, upload: AbstractUpload) -> None:
-        """The bytes of an upload whose row is gone, finished or not. Idempotent."""
-        self.store_of(upload).delete(self.blob_of(upload), upload.stored_name)
 
     def expire(self, upload: AbstractUpload, *, now: datetime | None = None) -> bool:
         """End an unfinished upload that nobody is writing to, and free its bytes.
