@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from conformance.client import Client, fail_on
+from conformance.client import Client
+from conformance.exchange import run_body
 from conformance.target import CheckFailed, NotAnnounced, NotTestable, Target
-from conformance.wire import WireError
 
 __all__ = [
     "Check",
@@ -79,14 +79,9 @@ def registered() -> tuple[Check, ...]:
 
 
 def _run(body: Callable[[Client], None], extension: str | None, target: Target) -> None:
-    with Client(target) as client:
-        try:
-            if extension is not None:
-                client.require(extension)
-            body(client)
-        except WireError as error:
-            raise CheckFailed(f"expected an answer: {error}") from error
-        except NotTestable:
-            fail_on(client.violations)
-            raise
-        fail_on(client.violations)
+    def judged(client: Client) -> None:
+        if extension is not None:
+            client.require(extension)
+        body(client)
+
+    run_body(judged, Client(target))

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 PIECE_BYTES = 65_536
 # No header section comes near it; a server that sends more is broken.
 MAX_HEAD_BYTES = 262_144
-SECRET_FIELDS = frozenset({"authorization", "cookie", "proxy-authorization"})
+SECRET_FIELDS = frozenset({"authorization", "cookie", "proxy-authorization", "x-csrftoken"})
 
 FieldLines = Sequence[tuple[str, str]]
 

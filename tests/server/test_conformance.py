@@ -9,7 +9,7 @@ import pytest
 
 from conformance.checks import ALL
 from conformance.registry import Check
-from conformance.runner import Outcome, Result, run_checks
+from conformance.runner import Outcome, Result, run_checks, select
 from conformance.target import Target
 from tests.support.databases import fresh_database
 from tests.support.servers import KINDS, ROOT, Server, running
@@ -64,7 +64,7 @@ def _run(kind: str, database_url: str, place: Path) -> dict[str, Result]:
             **logins(server),
         )
         # gunicorn closes connections one by one in the thread that accepts, up to 2 s each
-        results = run_checks(target, jobs=1 if kind == "gunicorn" else 4)
+        results = run_checks(ALL, target, jobs=1 if kind == "gunicorn" else 4)
     with running(
         kind,
         place / "short",
@@ -72,7 +72,8 @@ def _run(kind: str, database_url: str, place: Path) -> dict[str, Result]:
         options={"EXPIRE_AFTER": EXPIRE, "MAX_LENGTH": _LIMIT},
     ) as server:
         names = [check.id for check in ALL if check.row in _SHORT_LIVED or check.id in _LIMITED]
-        results += run_checks(Target(url=server.url, expire_seconds=EXPIRE), names, jobs=4)
+        target = Target(url=server.url, expire_seconds=EXPIRE)
+        results += run_checks(select(ALL, names), target, jobs=4)
     return {result.check.id: result for result in results}
 
 

@@ -64,7 +64,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Resu
                 read_timeout_seconds=READ_TIMEOUT,
                 **users,
             )
-            yield {result.check.id: result for result in run_checks(target, jobs=4)}
+            yield {result.check.id: result for result in run_checks(ALL, target, jobs=4)}
 
 
 class nginx:  # noqa: N801 -- used as a function is

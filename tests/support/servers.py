@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -187,7 +188,7 @@ def wait_until_answering(server: Server) -> None:
     while time.monotonic() < deadline and server.process.poll() is None:
         connection = HTTPConnection("127.0.0.1", server.port, timeout=5)
         with closing(connection), suppress(OSError, HTTPException):
-            connection.request("OPTIONS", "/files/")
+            connection.request("OPTIONS", urlsplit(server.url).path)
             if connection.getresponse().status == 200:
                 return
         time.sleep(0.05)

@@ -1,0 +1,70 @@
+"""The checks, and how one is declared. A new module in `checks/` that uses `@check` is all it takes
+to add some.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from conformance.exchange import run_body
+from conformance.legacy.client import Client
+from conformance.legacy.target import NEEDS, Target, require
+
+# CONTRACT: what the original does. FAULT: what a server should do better than the original.
+Level = Literal["CONTRACT", "FAULT"]
+
+_ID = re.compile(r"legacy-(?P<section>\d(?:\.\d)?)-(?P<row>\d\d)-[a-z0-9-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One fact's check. `section` and `row` are those of the contract, `needs` what a target has to
+    have. `run` returns when it holds, else raises `CheckFailed` or `NotTestable`.
+    """
+
+    id: str
+    section: str
+    row: int
+    level: Level
+    needs: tuple[str, ...]
+    title: str
+    run: Callable[[Target], None]
+
+
+_checks: dict[str, Check] = {}
+
+
+def check(
+    check_id: str, *, level: Level = "CONTRACT", needs: tuple[str, ...] = (), title: str
+) -> Callable[[Callable[[Client], None]], Check]:
+    """Registers a function of a `Client` as a check. `needs` are names of `NEEDS`."""
+    named = _ID.fullmatch(check_id)
+    if named is None or check_id in _checks or not set(needs) <= set(NEEDS):
+        raise ValueError(f"check id {check_id!r} is taken or names no row, or a need is unknown")
+
+    def register(body: Callable[[Client], None]) -> Check:
+        def run(target: Target) -> None:
+            require(target, *needs)
+            run_body(body, Client(target))
+
+        made = Check(
+            id=check_id,
+            section=named["section"],
+            row=int(named["row"]),
+            level=level,
+            needs=needs,
+            title=title,
+            run=run,
+        )
+        _checks[check_id] = made
+        return made
+
+    return register
+
+
+def registered() -> tuple[Check, ...]:
+    """All checks declared so far, by section and row."""
+    return tuple(sorted(_checks.values(), key=lambda made: (made.section, made.row, made.id)))

@@ -1,0 +1,148 @@
+"""The suite against ``tusbridge serve``: POST /legacy/upload/ and /legacy/complete/."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.legacy.checks import ALL
+from conformance.legacy.registry import Check
+from conformance.legacy.target import NEEDS, Target
+from conformance.runner import Outcome, Result, run_checks
+from tests.legacy.mounts import DAY_SECONDS, JOBS, explain
+from tests.legacy.test_wire import ALLOWED as ALLOWED_BY_THE_CONTRACT
+from tests.server.test_conformance import logins
+from tests.support.databases import fresh_database
+from tests.support.servers import ROOT, Server, running
+
+LIMIT = 1000
+# Checks that fail there, and why that is as it should be.
+ALLOWED = ALLOWED_BY_THE_CONTRACT | {
+    "legacy-2.5-03-anonymous-sees-all": "users' uploads are their own, as for tus",
+}
+# What is run for a small limit, on a server of its own.
+_LIMITED = "limit"
+_FACTS: dict[str, Any] = {"anonymous": "allowed", "use_tz": True, "expire_seconds": DAY_SECONDS}
+
+
+def _is_met(check: Check, **facts: Any) -> bool:
+    """With a login, which only a running server can give."""
+    target = Target(
+        upload_url="",
+        complete_url="",
+        headers=(("Authorization", "one"),),
+        other_headers=(("Authorization", "two"),),
+        **facts,
+    )
+    return all(NEEDS[need][0](target) for need in check.needs)
+
+
+LONG = [check for check in ALL if _is_met(check, **_FACTS)]
+SHORT = [c for c in ALL if _LIMITED in c.needs and _is_met(c, **_FACTS, max_bytes=LIMIT)]
+IDS = [check.id for check in (*LONG, *SHORT)]
+
+
+@pytest.fixture(scope="session")
+def found() -> dict[str, Any]:
+    """Results by database, filled as they are asked for."""
+    return {}
+
+
+def _result(found: dict[str, Any], database: str, name: str, factory: Any) -> Result:
+    if database not in found:
+        found[database] = _attempt(database, factory.mktemp(f"serve-{database}"))
+    outcome = found[database]
+    if isinstance(outcome, Exception):
+        raise outcome
+    result: Result = outcome[name]
+    return result
+
+
+def _attempt(database: str, place: Path) -> dict[str, Result] | Exception:
+    try:
+        with fresh_database(database) as url:
+            results = _run(place / "long", url, {}, LONG)
+            results += _run(place / "short", url, {"MAX_LENGTH": LIMIT}, SHORT, max_bytes=LIMIT)
+    except Exception as error:
+        return error
+    return {result.check.id: result for result in results}
+
+
+def _run(
+    place: Path, url: str, options: dict[str, Any], checks: list[Check], **facts: Any
+) -> list[Result]:
+    with running("serve", place, database_url=url, options=options) as server:
+        target = Target(
+            upload_url=_legacy(server, "upload"),
+            complete_url=_legacy(server, "complete"),
+            **logins(server),
+            **_FACTS,
+            **facts,
+        )
+        return run_checks(checks, target, JOBS)
+
+
+def _legacy(server: Server, view: str) -> str:
+    return f"http://127.0.0.1:{server.port}/legacy/{view}/"
+
+
+def _assert_passes(result: Result) -> None:
+    wanted = Outcome.FAIL if result.check.id in ALLOWED else Outcome.PASS
+    assert result.outcome is wanted, explain(result)
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_serve(name: str, found: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> None:
+    _assert_passes(_result(found, "sqlite", name, tmp_path_factory))
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("name", IDS)
+@pytest.mark.parametrize("database", ["postgresql", "mariadb"])
+def test_serve_on(
+    database: str, name: str, found: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    _assert_passes(_result(found, database, name, tmp_path_factory))
+
+
+def _command(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "conformance", "legacy", *words]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+def test_the_command_reports_and_exits_as_the_tus_suite_does(tmp_path: Path) -> None:
+    with running("serve", tmp_path) as server:
+        views = [f"--{view}={_legacy(server, view)}" for view in ("upload", "complete")]
+        passed = _command(*views, "--only", "legacy-2.1-01")
+        untold = _command(*views, "--only", "legacy-2.1-07")
+        failed = _command(*views, "--only", "legacy-2.1-01", "--field-name", "other")
+    assert (passed.returncode, untold.returncode) == (0, 0), passed.stdout + untold.stdout
+    assert "0 FAIL" in passed.stdout
+    assert "--max-bytes" in untold.stdout
+    assert failed.returncode == 1
+    assert "FAIL          CONTRACT legacy-2.1-01-last-file-counts" in failed.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["--upload", "http://127.0.0.1:9/"],
+        ["--upload=http://127.0.0.1:9/", "--complete=http://127.0.0.1:9/", "--only", "nothing"],
+        ["--upload=http://127.0.0.1:9/", "--complete=http://127.0.0.1:9/", "--header", "x"],
+        ["--upload=http://127.0.0.1:9/", "--complete=http://127.0.0.1:9/", "--failing-field", "x"],
+    ],
+)
+def test_wrong_use_of_the_command_is_a_2(words: list[str]) -> None:
+    assert _command(*words).returncode == 2
+
+
+def test_a_server_that_is_not_there_fails() -> None:
+    nowhere = "http://127.0.0.1:9/"
+    ran = _command("--upload", nowhere, "--complete", nowhere, "--only", "legacy-2.1-01-no-file")
+    assert ran.returncode == 1
+    assert "Traceback" not in ran.stderr + ran.stdout
