@@ -268,8 +268,7 @@ class Importer:
             return _instead(taken, Outcome.FAILED, _words_of(error))
         finding = self._store([taken])[0]
         if finding.outcome is Outcome.FAILED:
-            blob = self._service.blob_of(taken.upload)
-            self._service.store_of(taken.upload).delete(blob, taken.upload.stored_name)
+            self._service.remove_bytes(taken.upload)
         return finding
 
     def _store(self, taken: list[_Taken]) -> list[Finding]:
