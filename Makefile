@@ -12,8 +12,9 @@ DJANGO ?= Django
 # cases of `make fuzz` for each server
 FUZZ ?= 12000
 SERVICES := service or browser or root or nginx or original
-# the package whose contract legacy/ keeps
-ORIGINAL := .venvs/original
+# what tests/legacy compares with: the package whose contract it is
+ORIGINAL := django-chunked-upload-patched==2.1.0 'Django==5.2.*' gunicorn djangorestframework \
+  dj-database-url pytest pytest-django pytest-timeout pytest-randomly 'psycopg[binary]' mysqlclient
 DATABASE_URLS ?= postgresql://root@127.0.0.1:5432/test mysql://root@127.0.0.1:3306/test
 DATABASE_TESTS := tests/leases tests/service tests/api tests/test_quotas.py
 
@@ -23,7 +24,7 @@ help:
 	@echo "run             install and serve; ARGS='--port 9000'"
 	@echo "test            install and run the tests that need no services; ARGS='-k name'"
 	@echo "test-services   those that need PostgreSQL, MariaDB, Chromium and root"
-	@echo "original        the package whose contract legacy/ keeps, to compare with"
+	@echo "original        django-chunked-upload in .venvs/original, to compare with"
 	@echo "torture         the long proofs: 50 kills, 5 tortures on each database, 1,000 slow clients"
 	@echo "fuzz            12,000 cases of almost right requests for each server; FUZZ=100000 for more"
 	@echo "lint            ruff, mypy, import-linter, migrations"
@@ -47,8 +48,12 @@ test-services: $(VENV)/.services frontend original
 	  TUSBRIDGE_TEST_DATABASE_URL=$$url $(BIN)/python -m pytest $(DATABASE_TESTS) $(ARGS) || exit 1; \
 	done
 
-# what legacy/ takes the place of, in an environment of its own: the two cannot be in one
-original: $(ORIGINAL)/.made
+original: .venvs/original/.made
+
+.venvs/original/.made: Makefile constraints.txt
+	$(PYTHON) -m venv .venvs/original
+	.venvs/original/bin/python -m pip --disable-pip-version-check -q install -c constraints.txt $(ORIGINAL)
+	touch $@
 
 torture: $(VENV)/.services
 	TUSBRIDGE_KILLS=50 TUSBRIDGE_TORTURE_RUNS=5 TUSBRIDGE_CROWD=1000 TUSBRIDGE_BIG_MIB=2048 \
@@ -118,12 +123,6 @@ $(VENV)/.test: $(VENV)/.server
 
 $(VENV)/.services: $(VENV)/.test
 	$(PIP) install -c constraints.txt '$(DJANGO)' -e '.[server,postgres,mysql]' --group browser
-	touch $@
-
-$(ORIGINAL)/.made: Makefile
-	$(PYTHON) -m venv $(ORIGINAL)
-	$(ORIGINAL)/bin/python -m pip --disable-pip-version-check -q install \
-	  django-chunked-upload-patched==2.1.0 'Django==5.2.*' gunicorn
 	touch $@
 
 $(VENV)/.lint: $(VENV)/.services

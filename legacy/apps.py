@@ -2,7 +2,7 @@
 
 from django.apps import AppConfig
 
-from legacy.conf import storage_alias
+from legacy.conf import register_storage
 
 
 class LegacyConfig(AppConfig):
@@ -13,5 +13,7 @@ class LegacyConfig(AppConfig):
     verbose_name = "Chunked uploads"
 
     def ready(self) -> None:
+        from legacy import checks  # noqa: F401, PLC0415 registers itself, once models are there
+
         # uploads of other requests, too, are found in it
-        storage_alias()
+        register_storage()

@@ -3,6 +3,7 @@
 import os.path
 import time
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any
 
@@ -38,23 +39,41 @@ def upload_path() -> str:
     return path
 
 
+# Set while a site's own function is asked, which may ask ours in turn.
+_is_asking: ContextVar[bool] = ContextVar("is_asking", default=False)
+
+
 def default_upload_to(instance: Any, filename: str) -> str:
-    """The finished file's name, by CHUNKED_UPLOAD_PATH and the id."""
-    return _in_folder(upload_path(), instance)
-
-
-def upload_to(instance: Any, filename: str) -> str:
-    """The finished file's name, by CHUNKED_UPLOAD_TO where the site has one: a function like
-    this, or a folder."""
-    chosen = getattr(settings, "CHUNKED_UPLOAD_TO", default_upload_to)
-    if callable(chosen):
+    """The finished file's name: by CHUNKED_UPLOAD_TO where the site has one, a function like this
+    or a folder; else by CHUNKED_UPLOAD_PATH and the id."""
+    chosen = getattr(settings, "CHUNKED_UPLOAD_TO", None)
+    if chosen is None or _is_asking.get():
+        return _in_folder(upload_path(), instance)
+    if not callable(chosen):
+        return _in_folder(os.fspath(chosen), instance)
+    token = _is_asking.set(True)
+    try:
         return str(chosen(instance, filename))
-    return _in_folder(os.fspath(chosen), instance)
+    finally:
+        _is_asking.reset(token)
 
 
 def _in_folder(folder: str, instance: Any) -> str:
-    # local time, as ever
-    return time.strftime(os.path.join(folder, f"{instance.upload_id}.part"))
+    # local time, as ever: that of the first chunk
+    began = getattr(instance, "created_on", None)
+    at = time.localtime(began.timestamp() if began else None)
+    return time.strftime(os.path.join(folder, f"{instance.upload_id}.part"), at)
+
+
+def has_storage_class() -> bool:
+    """Whether the site has a storage of its own for chunked uploads."""
+    return getattr(settings, "CHUNKED_UPLOAD_STORAGE_CLASS", None) is not None
+
+
+def register_storage() -> None:
+    """Make it known, before anybody looks for an upload's bytes in it."""
+    if has_storage_class():
+        storage_alias()
 
 
 def storage_alias() -> str:

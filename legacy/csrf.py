@@ -1,10 +1,11 @@
 """The check against forged forms, where the form's own field is read as the bytes come.
 
 Django's middleware would parse the whole form, file and all, before the view is asked. A view that
-reads its form by itself is passed by (its ``csrf_exempt`` is :data:`LATER`, which is true), and
-checks by the same middleware once the token is there.
+reads its form by itself (:class:`CheckedLater`) is passed by, and checks by the same middleware
+once the token is there.
 """
 
+import functools
 from functools import lru_cache
 from typing import Any
 
@@ -17,14 +18,21 @@ from django.utils.module_loading import import_string
 from legacy.exceptions import ChunkedUploadError
 
 
-class _Later:
-    """True, and told from the ``True`` of a site that wants no check at all."""
+class CheckedLater:
+    """A view that Django's middleware passes by, and that makes the check itself.
 
-    def __bool__(self) -> bool:
-        return True
+    The mark is the class's, so that a decorator, which takes over what is the view's own, does not
+    take it over: of a view that is wrapped in anything the middleware judges as of any other.
+    """
 
+    csrf_exempt = True
 
-LATER = _Later()
+    def __init__(self, view: Any) -> None:
+        functools.update_wrapper(self, view)
+        self._view = view
+
+    def __call__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return self._view(request, *args, **kwargs)
 
 
 class CsrfRefused(ChunkedUploadError):
@@ -38,7 +46,7 @@ class CsrfRefused(ChunkedUploadError):
 def is_open(request: HttpRequest) -> bool:
     """Whether the check was put off, and is to be made by the view."""
     match = request.resolver_match
-    is_later = getattr(match and match.func, "csrf_exempt", None) is LATER
+    is_later = isinstance(match and match.func, CheckedLater)
     is_done = getattr(request, "csrf_processing_done", False)
     return is_later and not is_done and _middleware() is not None
 
@@ -63,16 +71,19 @@ def has_token(request: HttpRequest, fields: QueryDict) -> bool:
 
 
 class read_as:  # noqa: N801 used as a block
-    """In the block the request has these form fields, and no files."""
+    """In the block the request has these form fields and files."""
 
-    def __init__(self, request: Any, fields: QueryDict) -> None:
+    def __init__(
+        self, request: Any, fields: QueryDict, files: dict[str, list[Any]] | None = None
+    ) -> None:
         self._request = request
         self._fields = fields
+        self._files = files or {}
 
     def __enter__(self) -> None:
         request = self._request
         self._former = {name: request.__dict__.get(name) for name in ("_post", "_files")}
-        request._post, request._files = self._fields, MultiValueDict()
+        request._post, request._files = self._fields, MultiValueDict(self._files)
 
     def __exit__(self, *_: object) -> None:
         for name, value in self._former.items():

@@ -40,6 +40,11 @@ def expires_on(upload: AbstractUpload) -> datetime:
     return upload.created_on + conf.expiration_delta()
 
 
+def found_state(name: str) -> dict[str, Any]:
+    """The store's state of an upload whose bytes are the storage's file of that name."""
+    return {"found": name} if name else {}
+
+
 def reread(upload: AbstractUpload) -> AbstractUpload:
     """The upload as its row is now, in the same instance.
 
@@ -76,16 +81,6 @@ def pieces_of(file: Any) -> Iterable[bytes]:
     return iter(lambda: file.read(_PIECE), b"")
 
 
-def feed(chunk: Chunk, pieces: Iterable[bytes]) -> Any | None:
-    """Write the pieces; the running digest, where one is kept."""
-    digest = digests.begin(chunk.upload.upload_id, chunk.written)
-    for piece in pieces:
-        chunk.feed([piece])
-        if digest is not None:
-            digest.update(piece)
-    return digest
-
-
 @dataclass
 class _Held:
     """A chunk that was written and does not count yet."""
@@ -97,9 +92,14 @@ class _Held:
 
 def append(upload: AbstractUpload, file: Any, length: int | None) -> None:
     """Write the bytes of a file behind the upload's; they are held."""
-    chunk = begin_chunk(upload, upload.offset, ANY_SIZE)
+    held = getattr(upload, "_held", None)
+    chunk = held.chunk if held else begin_chunk(upload, upload.offset, ANY_SIZE)
+    digest = held.digest if held else digests.begin(upload.upload_id, chunk.written)
     try:
-        digest = feed(chunk, pieces_of(file))
+        for piece in pieces_of(file):
+            chunk.feed([piece])
+            if digest is not None:
+                digest.update(piece)
     except BaseException:
         give_up(chunk)
         raise
@@ -213,6 +213,12 @@ def md5_of(upload: AbstractUpload) -> str:
     return str(digest.hexdigest())
 
 
+def recorded_file(upload: AbstractUpload) -> str:
+    """The finished file's name as the row has it now; empty while it is unfinished."""
+    rows = type(upload)._base_manager.filter(pk=upload.pk, status=Status.COMPLETE)
+    return str(rows.values_list("file", flat=True).first() or "") if upload.pk else ""
+
+
 def read(upload: AbstractUpload, start: int, stop: int) -> Iterable[bytes]:
     """The bytes [start, stop) of an upload, finished or not, in pieces."""
     if start == stop:
@@ -221,12 +227,6 @@ def read(upload: AbstractUpload, start: int, stop: int) -> Iterable[bytes]:
     if upload.is_complete and upload.file.name:
         return service.open(upload, start, stop)
     return service.read_unfinished(upload, start, stop)
-
-
-def remove_bytes(upload: AbstractUpload) -> None:
-    """Remove the bytes of an upload whose row is gone."""
-    digests.forget(upload.upload_id)
-    service_of(upload).remove_bytes(upload)
 
 
 class UnfinishedFile(io.RawIOBase):

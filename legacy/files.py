@@ -15,27 +15,45 @@ class ChunkedFieldFile(FieldFile):
 
     instance: Any
     _file: Any
+    # the name in the row, none before the upload is about to be completed
+    recorded_name: str = ""
+    _coming_name: str | None = None
 
     @property
     def is_unfinished(self) -> bool:
         """Whether the bytes are not in the storage yet."""
-        return not self.name and self.instance._stored_status == Status.UPLOADING
+        return not self.recorded_name and self.instance._stored_status == Status.UPLOADING
 
-    def __bool__(self) -> bool:
-        return self.is_unfinished or super().__bool__()
+    @property
+    def name(self) -> str:
+        """The name in the storage; of an unfinished upload the one that it will have."""
+        if not self.is_unfinished:
+            return self.recorded_name
+        if self._coming_name is None:
+            self._coming_name = exchange.service_of(self.instance).name_of(self.instance)
+        return self._coming_name
 
-    def _require_file(self) -> None:
-        if not self:
-            super()._require_file()  # type: ignore[misc]
+    @name.setter
+    def name(self, name: str | None) -> None:
+        self.recorded_name = name or ""
 
     def _get_file(self) -> Any:
-        if not self.is_unfinished:
-            stored: Any = super()._get_file()  # type: ignore[misc]
-            return stored
-        if getattr(self, "_file", None) is None:
-            opened = exchange.open_unfinished(self.instance, 0, self.instance.offset)
-            self._file = File(opened, self.instance.filename)
-        return self._file
+        if self.is_unfinished and self._catch_up():
+            if getattr(self, "_file", None) is None:
+                opened = exchange.open_unfinished(self.instance, 0, self.instance.offset)
+                self._file = File(opened, self.instance.filename)
+            return self._file
+        stored: Any = super()._get_file()  # type: ignore[misc]
+        return stored
+
+    def _catch_up(self) -> bool:
+        """Whether the upload is unfinished still; one that was read before it was completed learns
+        of it here."""
+        recorded = exchange.recorded_file(self.instance)
+        if recorded:
+            self.recorded_name = recorded
+            self.instance._stored_status = self.instance.status = Status.COMPLETE
+        return not recorded
 
     def _set_file(self, file: Any) -> None:
         self._file = file
@@ -73,13 +91,6 @@ class ChunkedFieldFile(FieldFile):
             raise ValueError("the bytes are not in one file before the upload is complete")
         return path
 
-    @property
-    def url(self) -> str:
-        """:raises ValueError: the upload is not complete."""
-        if self.is_unfinished:
-            raise ValueError("the file has no URL before the upload is complete")
-        return super().url
-
     def save(self, name: str | None, content: Any, save: bool = True) -> None:
         """An empty file is what an unfinished upload has anyway: sites begin uploads so."""
         if not (self.is_unfinished and not getattr(content, "size", None)):
@@ -97,6 +108,9 @@ class ChunkedFileField(models.FileField):
     """To migrations a plain FileField, as ever."""
 
     attr_class = ChunkedFieldFile
+
+    def get_prep_value(self, value: Any) -> Any:
+        return value.recorded_name if isinstance(value, ChunkedFieldFile) else value
 
     def deconstruct(self) -> Any:
         name, _, args, kwargs = super().deconstruct()

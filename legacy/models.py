@@ -6,16 +6,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import partial
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
-from django.db import transaction
+from django.db import models
 from django.db.models.signals import class_prepared, post_delete
 from django.utils import timezone
 
 from legacy import conf, exchange
+from legacy.exchange import found_state
 from legacy.files import ChunkedFileField
-from tusbridge.models import AbstractUpload, Status, generate_upload_id
+from tusbridge.models import AbstractUpload, Protocol, Status, generate_upload_id
+from tusbridge.receivers import remove_finished, remove_unfinished
 
 __all__ = [
     "AbstractChunkedUpload",
@@ -24,6 +25,8 @@ __all__ = [
     "generate_upload_id",
 ]
 
+# As the contract names them.
+STATUSES = ((1, "Uploading"), (2, "Complete"), (3, "Terminated"))
 # Ids of uploads whose rows are deleted while their files are kept.
 _kept: ContextVar[frozenset[str]] = ContextVar("kept", default=frozenset())
 
@@ -38,9 +41,11 @@ def keeping_file(upload_id: str) -> Iterator[None]:
         _kept.reset(token)
 
 
-def is_kept(upload_id: str) -> bool:
-    """Whether the row is being deleted without its file."""
-    return upload_id in _kept.get()
+class _NoUser:
+    """In a model's place for a user, that it has none."""
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        raise AttributeError("this upload model has no user")
 
 
 class AbstractChunkedUpload(AbstractUpload):
@@ -50,10 +55,11 @@ class AbstractChunkedUpload(AbstractUpload):
     what was written counts with ``save``; ``save`` with ``status`` set to 2 completes the upload.
     """
 
-    user: Any = None
+    user: Any = _NoUser()
     user_id: Any = None
-    file = ChunkedFileField(
-        max_length=255, blank=True, upload_to=conf.upload_to, storage=conf.storage
+    status = models.PositiveSmallIntegerField(choices=STATUSES, default=Status.UPLOADING)
+    file: Any = ChunkedFileField(
+        max_length=255, blank=True, upload_to=conf.default_upload_to, storage=conf.storage
     )
 
     _stored_status: int = Status.UPLOADING
@@ -61,12 +67,26 @@ class AbstractChunkedUpload(AbstractUpload):
 
     class Meta(AbstractUpload.Meta):
         abstract = True
+        # models derived from one that has a table cannot have them
+        indexes: ClassVar[list[models.Index]] = []
 
     @classmethod
     def from_db(cls, db: Any, field_names: Any, values: Any, **kwargs: Any) -> Self:
         instance = super().from_db(db, field_names, values, **kwargs)
         instance._stored_status = instance.__dict__.get("status", Status.UPLOADING)
         return instance
+
+    @property
+    def keeps_bytes(self) -> bool:
+        return self.upload_id in _kept.get()
+
+    @property
+    def recorded_name(self) -> str:
+        return str(self.file.recorded_name)
+
+    @classmethod
+    def new_storage_alias(cls) -> str:
+        return conf.storage_alias()
 
     @property
     def expires_on(self) -> Any:
@@ -100,10 +120,24 @@ class AbstractChunkedUpload(AbstractUpload):
         upload that was marked as complete is completed."""
         if exchange.commit_held(self):
             return
+        if self._state.adding:
+            self._take_own_file()
         if self.status == Status.COMPLETE and not self._state.adding:
             exchange.complete_marked(self)
         super().save(*args, **kwargs)
         self._stored_status = self.status
+
+    def _take_own_file(self) -> None:
+        """A row that is made by hand, as sites' tests do, brings its file along."""
+        self.protocol = Protocol.LEGACY
+        self.completes_itself = False
+        if self.status == Status.COMPLETE:
+            self.confirmed_on = self.confirmed_on or self.completed_on or timezone.now()
+        elif self.file.recorded_name:
+            if not self.file._committed:
+                self.file.save(self.file.recorded_name, self.file.file, save=False)
+            self.store_state = found_state(self.file.recorded_name)
+            self.file = ""
 
     def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
         super().refresh_from_db(*args, **kwargs)
@@ -135,18 +169,14 @@ class AbstractChunkedUpload(AbstractUpload):
 
 # What early releases called them.
 BaseChunkedUpload = AbstractChunkedUpload
-generate_filename = conf.upload_to
+generate_filename = conf.default_upload_to
 
 
 def _watch(sender: Any, **_: Any) -> None:
     """Rows of every model of this kind take their bytes along, however they are deleted."""
     if issubclass(sender, AbstractChunkedUpload):
-        post_delete.connect(_remove_bytes, sender=sender)
-
-
-def _remove_bytes(instance: AbstractChunkedUpload, using: str, **_: Any) -> None:
-    if not is_kept(instance.upload_id):
-        transaction.on_commit(partial(exchange.remove_bytes, instance), using=using, robust=True)
+        post_delete.connect(remove_unfinished, sender=sender)
+        post_delete.connect(remove_finished, sender=sender)
 
 
 class_prepared.connect(_watch)

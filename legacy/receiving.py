@@ -31,6 +31,33 @@ if TYPE_CHECKING:
 _PIECE = 256 * 1024
 
 
+class BytesAreComing(Exception):
+    """A hook asks for what is not there before all bytes of the chunk are."""
+
+
+class ComingFile(UploadedFile):  # type: ignore[type-arg]
+    """A chunk of which only the name, the type, and maybe the size are known."""
+
+    def __init__(self, name: str, content_type: str, size: int | None) -> None:
+        self._known_size = size
+        self.name = name
+        self.content_type = content_type
+        self.charset = None
+        self.content_type_extra = {}
+
+    @property
+    def size(self) -> int:
+        """:raises BytesAreComing: it was not announced."""
+        if self._known_size is None:
+            raise BytesAreComing
+        return self._known_size
+
+    @property
+    def file(self) -> Any:  # type: ignore[override]
+        """:raises BytesAreComing: always."""
+        raise BytesAreComing
+
+
 class StreamedChunk(UploadedFile):  # type: ignore[type-arg]
     """A chunk whose bytes are in its upload already. ``size`` is None until all have come."""
 

@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from legacy import conf
+from legacy.exchange import found_state
 from tusbridge.models import Protocol, Status
 from tusbridge.service import UploadService
 
@@ -38,11 +39,6 @@ def take_over(model: Any, using: str) -> None:
         rows.bulk_update(batch, ["store_state", "file", "expires_at"])
 
 
-def found_state(name: str) -> dict[str, Any]:
-    """The store's state of an upload whose bytes are the storage's file of that name."""
-    return {"found": name} if name else {}
-
-
 def expiry_of(created_on: datetime) -> datetime:
     """When an unfinished upload of the original is swept."""
     return max(created_on + conf.expiration_delta(), timezone.now() + _GRACE)
@@ -56,7 +52,7 @@ def give_back(model: Any, using: str) -> None:
     service = UploadService(model=model)
     for batch in _batches(rows.filter(status=Status.UPLOADING)):
         for row in batch:
-            row.file = row.store_state.get("found") or conf.upload_to(row, "")
+            row.file = row.store_state.get("found") or conf.default_upload_to(row, "")
             _put_back(service, row)
         rows.bulk_update(batch, ["file"])
 

@@ -48,9 +48,9 @@ class ChunkedUploadBaseView(View):
     accept_repeats = False
 
     @classmethod
-    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
+    def as_view(cls, *args: Any, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
         """As Django's; no transaction is held while bytes come, and the view reads the form."""
-        view: Any = super().as_view(**initkwargs)
+        view: Any = super().as_view(*args, **initkwargs)
         never_atomic(view)
         view.tusbridge_reads_body = True
         return view  # type: ignore[no-any-return]
@@ -148,7 +148,7 @@ class ChunkedUploadBaseView(View):
     def _find(self, request: HttpRequest, upload_id: str) -> Any:
         """:raises UploadNotFound: no such upload, or somebody else's."""
         found = self.get_queryset(request).filter(upload_id=upload_id).first()
-        if found is None:
+        if found is None or found.status == Status.TERMINATED:
             raise UploadNotFound
         return found
 

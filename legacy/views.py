@@ -16,7 +16,7 @@ from legacy import protocol as contract
 from legacy.exceptions import ChunkedUploadError
 from legacy.models import AbstractChunkedUpload
 from legacy.protocol import ContentRange
-from legacy.receiving import StreamedChunk, receive
+from legacy.receiving import BytesAreComing, ComingFile, StreamedChunk, receive
 from legacy.response import Response
 from legacy.view_base import ChunkedUploadBaseView, is_authenticated, refuse
 from tusbridge.api.forms import is_unread_form
@@ -61,10 +61,10 @@ class ChunkedUploadView(ChunkedUploadBaseView):
     _csrf_is_open = False
 
     @classmethod
-    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
-        view: Any = super().as_view(**initkwargs)
+    def as_view(cls, *args: Any, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
+        view: Any = super().as_view(*args, **initkwargs)
         if _is_ours(cls, "dispatch", "post", "_post") and not getattr(view, "csrf_exempt", False):
-            view.csrf_exempt = csrf.LATER
+            return csrf.CheckedLater(view)
         return view  # type: ignore[no-any-return]
 
     # -- hooks
@@ -148,9 +148,15 @@ class ChunkedUploadView(ChunkedUploadBaseView):
         fields so far, or the bytes themselves."""
         if not self._can_begin(request, fields):
             return None
-        with csrf.read_as(request, fields):
-            self._check_csrf(request, fields)
-            upload, where, limit = self._prepare(request, name, None)
+        announced = self._content_range(request)
+        size = None if announced is None else announced.size
+        coming = ComingFile(name, content_type, size)
+        try:
+            with csrf.read_as(request, fields, {self.field_name: [coming]}):
+                self._check_csrf(request, fields)
+                upload, where, limit = self._prepare(request, coming.name or name, None)
+        except BytesAreComing:
+            return None
         if where is None:
             start, size, refusal = 0, limit, too_large(limit)
         else:

@@ -104,7 +104,7 @@ class Completion:
         """The finished file's name goes into the row before the file gets it, so that whoever
         goes on after a crash looks in the same place."""
         values = {"file": self.name_of(upload), "length": upload.length, "completes_itself": True}
-        if upload.file.name and upload.completes_itself:
+        if upload.recorded_name and upload.completes_itself:
             return
         if not leases.commit(
             self._model,
@@ -152,7 +152,7 @@ class Completion:
         )
         try:
             service.store_of(upload).complete(
-                service.blob_of(upload), str(upload.file.name), upload.length, token, renew
+                service.blob_of(upload), upload.recorded_name, upload.length, token, renew
             )
         except UploadError as error:
             if isinstance(error, BlobTruncated):
@@ -201,13 +201,10 @@ class Completion:
         """The finished file's name in the storage: what the site makes of it (``upload_to``),
         unless that is no safe name. The upload's id is always in it, so that no two uploads ever
         have the same."""
-        if upload.file.name:
-            return str(upload.file.name)
+        if upload.recorded_name:
+            return upload.recorded_name
         try:
-            name = finished_name(upload)
-            # whoever still looks for the bytes where another program left them must not find these
-            is_taken = name == upload.store_state.get("found")
-            return upload_to(upload, "") if is_taken else name
+            return finished_name(upload)
         except SuspiciousOperation as error:
             # a site that builds on what the client wrote; the bytes are none the worse for it
             facts = {"upload_id": upload.upload_id, "why": str(error)}

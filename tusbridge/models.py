@@ -190,6 +190,13 @@ class AbstractUpload(models.Model):
         abstract = True
         indexes: ClassVar[list[models.Index]] = [models.Index(fields=["status", "expires_at"])]
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Models that derive from one with a table have no index on its columns; Django would take
+        the Meta of the abstract one for theirs, too."""
+        super().__init_subclass__(**kwargs)
+        if any(hasattr(base, "_meta") and not base._meta.abstract for base in cls.__bases__):
+            cls.Meta = type("Meta", (), {})  # type: ignore[assignment,misc]
+
     def __str__(self) -> str:
         total = "?" if self.length is None else self.length
         return f"{self.upload_id} ({self.offset} of {total} bytes)"
@@ -201,6 +208,11 @@ class AbstractUpload(models.Model):
         if not (self._state.adding or args or kwargs.get("update_fields")):
             kwargs["update_fields"] = self._own_fields()
         super().save(*args, **kwargs)
+
+    @classmethod
+    def new_storage_alias(cls) -> str:
+        """The alias of the storage where the file of a new upload goes; that of ``file``, too."""
+        return get_options().STORAGE
 
     def _own_fields(self) -> list[str]:
         kept = self.KEPT | (frozenset() if self.is_complete else self.KEPT_WHILE_UPLOADING)
@@ -237,10 +249,20 @@ class AbstractUpload(models.Model):
         return list((self.parts or {}).get("ids", ()))
 
     @property
+    def keeps_bytes(self) -> bool:
+        """Whether the bytes stay when the row is deleted: never, but in models that say so."""
+        return False
+
+    @property
+    def recorded_name(self) -> str:
+        """The finished file's name; empty before it is about to be finished."""
+        return str(self.file.name or "")
+
+    @property
     def stored_name(self) -> str:
         """The storage's file that goes with this row: the finished one; for a moment after
         :meth:`attach` the name it had; else empty."""
-        return str(self.file.name or self.store_state.get(HANDED_OVER, ""))
+        return self.recorded_name or str(self.store_state.get(HANDED_OVER, ""))
 
     def attach(self, field_file: FieldFile, *, name: str | None = None, save: bool = True) -> str:
         """Make the finished file the file of a model instance, as in

@@ -34,7 +34,7 @@ def remove_finished(instance: AbstractUpload, using: str, **_: Any) -> None:
 
 def _remove_later(instance: AbstractUpload, name: str, using: str) -> None:
     # the service deletes rows that were terminated, and their bytes before that
-    if instance.status != Status.TERMINATED:
+    if instance.status != Status.TERMINATED and not instance.keeps_bytes:
         blob = Blob(key=instance.upload_id, state=instance.store_state)
         remove = partial(_remove, instance.storage_alias, blob, name)
         transaction.on_commit(remove, using=using)

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from tusbridge import chunks, leases, signals
+from tusbridge import adopting, chunks, leases, signals
 from tusbridge.appending import Appending
 from tusbridge.body import BodyEnd
 from tusbridge.chunks import Chunk, FirstChunk
@@ -105,7 +105,7 @@ class UploadService:
             return Concatenation(self).go_on(upload)
         if upload.is_complete or upload.offset == 0 != upload.length:
             return upload
-        if upload.file.name:
+        if upload.recorded_name:
             return self.settle_soon(upload)  # all bytes came, and may be in the storage already
         try:
             available = self.store_of(upload).available(self.blob_of(upload), upload.offset)
@@ -144,7 +144,7 @@ class UploadService:
             content_length=None,
         )
         self.policy.check_create(actor, wanted)
-        upload.storage_alias = self.options.STORAGE
+        upload.storage_alias = self.model.new_storage_alias()
         upload.expires_at = self.new_expiry(upload.expires_at)
         return chunks.begin_first(self, upload, limit)
 
@@ -183,6 +183,18 @@ class UploadService:
         :raises AlreadyComplete: it is done, or somebody is at it.
         """
         return Completion(self).confirming(upload)
+
+    def adopt(self, upload: AbstractUpload, pieces: Iterable[bytes]) -> None:
+        """Copy the ``offset`` bytes of an upload to where they belong: an instance that was not
+        saved, and is to be inserted by the caller afterwards. Of one whose status is complete they
+        become the storage's file, which is set in ``file``. Durable on return; may be done again
+        after a crash at any step.
+
+        :raises LeaseLost: the upload has a row, or somebody else copies to it, too.
+        :raises BlobTruncated: there are fewer pieces, or more; nothing is left of them.
+        :raises StoreFull: likewise.
+        """
+        adopting.adopt(self, upload, pieces)
 
     def read_unfinished(self, upload: AbstractUpload, start: int, stop: int) -> Iterator[bytes]:
         """The bytes [start, stop) that came of an unfinished upload, in pieces."""
@@ -262,7 +274,7 @@ class UploadService:
             content_type=request.content_type,
             protocol=Protocol.TUS,
             expires_at=self.new_expiry(),
-            storage_alias=self.options.STORAGE,
+            storage_alias=self.model.new_storage_alias(),
             lease_token=token,
             concat=request.concat,
         )
@@ -424,16 +436,12 @@ class UploadService:
         if row is None or row.status != Status.TERMINATED:
             return
         # as it was when it ended: with the last segment, and the name
-        self.remove_bytes(row)
+        self.store_of(row).delete(self.blob_of(row), row.stored_name)
         using = database_of(self.model)
         with database_errors(using):
             self.model._base_manager.using(using).filter(
                 pk=upload.pk, status=Status.TERMINATED
             ).delete()
-
-    def remove_bytes(self, upload: AbstractUpload) -> None:
-        """The bytes of an upload whose row is gone, finished or not. Idempotent."""
-        self.store_of(upload).delete(self.blob_of(upload), upload.stored_name)
 
     def expire(self, upload: AbstractUpload, *, now: datetime | None = None) -> bool:
         """End an unfinished upload that nobody is writing to, and free its bytes.
@@ -457,6 +465,10 @@ class UploadService:
     def store_of(self, upload: AbstractUpload) -> Store:
         """Where this upload's bytes are."""
         return get_store(upload.storage_alias, self.options)
+
+    def check_storage(self, alias: str) -> None:
+        """:raises ImproperlyConfigured: uploads cannot be kept for the storage of that alias."""
+        get_store(alias, self.options)
 
     def name_of(self, upload: AbstractUpload) -> str:
         """The finished file's name in the storage, with the upload's id in it."""

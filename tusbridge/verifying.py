@@ -86,10 +86,10 @@ def _verify_unfinished(
     try:
         stored = store.available(Blob(key=row.upload_id, state=row.store_state), row.offset)
     except StoreError:
-        if not row.file.name:
+        if not row.recorded_name:
             raise
         # all bytes came, and a crash came right behind the rename
-        stored = store.length(str(row.file.name))
+        stored = store.length(row.recorded_name)
     return _compared(found, stored)
 
 

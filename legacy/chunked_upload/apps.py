@@ -2,7 +2,7 @@
 
 from django.apps import AppConfig
 
-from legacy.conf import storage_alias
+from legacy.conf import register_storage
 
 
 class ChunkedUploadConfig(AppConfig):
@@ -15,5 +15,7 @@ class ChunkedUploadConfig(AppConfig):
     default_auto_field = "django.db.models.AutoField"
 
     def ready(self) -> None:
+        from legacy import checks  # noqa: F401, PLC0415 registers itself, once models are there
+
         # uploads of other requests, too, are found in it
-        storage_alias()
+        register_storage()

@@ -1,5 +1,7 @@
 """``ChunkedUpload`` in the original's table; what sites import besides."""
 
+from typing import ClassVar
+
 from django.conf import settings
 from django.db import models
 
@@ -30,3 +32,6 @@ class ChunkedUpload(AbstractChunkedUpload):
         null=conf.user_null(),
         blank=conf.user_blank(),
     )
+
+    class Meta(AbstractChunkedUpload.Meta):
+        indexes: ClassVar[list[models.Index]] = [models.Index(fields=["status", "expires_at"])]

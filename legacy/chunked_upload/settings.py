@@ -11,7 +11,9 @@ from legacy.conf import (
     DEFAULT_UPLOAD_PATH,
     default_upload_to,
 )
-from legacy.conf import upload_to as UPLOAD_TO  # noqa: N812 migrations name it
+
+# migrations name both
+UPLOAD_TO = default_upload_to
 
 __all__ = [
     "DEFAULT_CONTENT_TYPE",

@@ -77,6 +77,8 @@ class _Segment:
         self.lock_path = f"{self.path}.lock"
         # there once a final upload goes on in this file
         self.claim_path = f"{self.path}.claim"
+        # where another program left the bytes
+        self.found = ""
 
 
 class LocalStore(LocalStrays):
@@ -117,7 +119,6 @@ class LocalStore(LocalStrays):
         segments = self.segments(blob)
         stops = [segment.start for segment in segments[1:]] + [offset]
         with store_errors():
-            self.take_found(blob)
             for segment, stop in zip(segments, stops, strict=True):
                 size = self.size(segment, stop - segment.start)
                 if size < stop - segment.start:
@@ -132,7 +133,7 @@ class LocalStore(LocalStrays):
         :raises StoreError: the file is missing.
         """
         try:
-            return os.stat(segment.path).st_size
+            return os.stat(self.path_of(segment)).st_size
         except FileNotFoundError:
             if expected and self.durable:
                 raise StoreError(_MISSING) from None
@@ -142,46 +143,67 @@ class LocalStore(LocalStrays):
         """The upload's data files in order; only the last is written to."""
         folder = f"{self.root}/{blob.key[:2]}"
         listed = blob.state.get("segments", [[0, ""]])
-        return [_Segment(folder, blob.key, start, suffix) for start, suffix in listed]
+        segments = [_Segment(folder, blob.key, start, suffix) for start, suffix in listed]
+        if found := blob.state.get("found"):
+            segments[0].found = self.storage.path(found)
+        return segments
 
-    def take_found(self, blob: Blob) -> None:
-        """Make the file that another program left in the storage the upload's own. Idempotent; no
-        finished file ever has that one's name."""
-        name = blob.state.get("found")
-        first = self.segments(blob)[0]
-        if not name or os.path.exists(first.path):
+    def path_of(self, segment: _Segment) -> str:
+        """Where a segment's bytes are: of the first one maybe where another program left them."""
+        if segment.found and not os.path.exists(segment.path):
+            # between these two looks somebody may have made it ours
+            return segment.found if os.path.exists(segment.found) else segment.path
+        return segment.path
+
+    def take_found(self, segment: _Segment) -> None:
+        """Make the file that another program left in the storage the segment's own; the caller
+        holds the segment's lock, and the lease. Idempotent."""
+        if not segment.found or os.path.exists(segment.path):
             return
-        found = self.storage.path(name)
-        make_folders(first.folder, 0o700, durable=self.durable)
-        # whoever was here at the same time has done it
         with suppress(FileNotFoundError):
-            self._move(found, first.path, uuid.uuid4().hex, lambda: True)
-            os.chmod(first.path, 0o600)
+            self._move(segment.found, segment.path, uuid.uuid4().hex, lambda: True)
+            os.chmod(segment.path, 0o600)
             if self.durable:
-                sync_path(first.path)
-                sync_path(first.folder)
+                sync_path(segment.path)
+                sync_path(segment.folder)
+
+    def _take_found_alone(self, segment: _Segment, still_mine: Callable[[], bool]) -> None:
+        """The same for one who writes nothing: a writer that lost its lease, and does not know,
+        must not take what was finished in the meantime under the same name.
+
+        :raises LeaseLost: so it is.
+        """
+        if not segment.found or os.path.exists(segment.path):
+            return
+        make_folders(segment.folder, 0o700, durable=self.durable)
+        lock = lock_file(segment.lock_path, self.lock_patience)
+        if lock is None or not still_mine():
+            if lock is not None:
+                os.close(lock)
+            raise LeaseLost
+        try:
+            self.take_found(segment)
+        finally:
+            os.close(lock)
 
     def read_unfinished(self, blob: Blob, start: int, stop: int) -> Iterator[bytes]:
         segments = self.segments(blob)
         stops = [segment.start for segment in segments[1:]] + [stop]
         with store_errors():
-            self.take_found(blob)
             for segment, end in zip(segments, stops, strict=True):
                 first, last = max(start, segment.start), min(stop, end)
                 if first < last:
                     yield from self._read_segment(segment, first, last)
 
     def unfinished_path(self, blob: Blob) -> str | None:
-        with store_errors():
-            self.take_found(blob)
         segments = self.segments(blob)
-        return segments[0].path if len(segments) == 1 else None
+        return self.path_of(segments[0]) if len(segments) == 1 else None
 
     def _read_segment(self, segment: _Segment, start: int, stop: int) -> Iterator[bytes]:
         size = self.size(segment, stop - segment.start)
         if size < stop - segment.start:
             raise BlobTruncated(segment.start + size)
-        fd = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(self.path_of(segment), os.O_RDONLY | os.O_CLOEXEC)
         pieces = FilePieces(fd, start - segment.start, stop - segment.start)
         try:
             yield from pieces
@@ -293,7 +315,7 @@ class LocalStore(LocalStrays):
         self, blob: Blob, name: str, length: int, token: str, still_mine: Callable[[], bool]
     ) -> None:
         with store_errors(), _unless_lost(still_mine):
-            self.take_found(blob)
+            self._take_found_alone(self.segments(blob)[0], still_mine)
             target = self.storage.path(name)
             if self._is_published(target, length):
                 self._remove_segments(blob)

@@ -90,7 +90,7 @@ class LocalWriter(Writer):
         self.close()
 
     def _open_data(self) -> int:
-        self._store.take_found(self._blob)
+        self._store.take_found(self._segment)
         position = self.offset - self._segment.start
         try:
             size = self._store.size(self._segment, position)

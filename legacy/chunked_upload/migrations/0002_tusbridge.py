@@ -96,7 +96,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='chunkedupload',
             name='file',
-            field=models.FileField(blank=True, max_length=255, storage=legacy.conf.storage, upload_to=legacy.conf.upload_to),
+            field=models.FileField(blank=True, max_length=255, storage=legacy.conf.storage, upload_to=legacy.conf.default_upload_to),
         ),
         migrations.AlterField(
             model_name='chunkedupload',
@@ -106,7 +106,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='chunkedupload',
             name='status',
-            field=models.PositiveSmallIntegerField(choices=[(1, 'uploading'), (2, 'complete'), (3, 'terminated')], default=1),
+            field=models.PositiveSmallIntegerField(choices=[(1, 'Uploading'), (2, 'Complete'), (3, 'Terminated')], default=1),
         ),
         migrations.AddIndex(
             model_name='chunkedupload',

@@ -1,0 +1,1 @@
+"""A site's app, written against ``chunked_upload`` alone."""

@@ -1,0 +1,1 @@
+"""The site's app: films, and what people say of them."""
