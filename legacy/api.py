@@ -15,7 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI, Router
 
 from legacy import documentation as doc
-from legacy import views
+from legacy import exchange, views
 from legacy.view_base import error_response
 from tusbridge import __version__
 from tusbridge.api.cors import add_cors_fields
@@ -54,6 +54,8 @@ class _Judged:
         return owner_of(self.model, self._actor.user_id)  # type: ignore[attr-defined]
 
     def _find(self, request: HttpRequest, upload_id: str) -> AbstractUpload:
+        if not exchange.may_exist(upload_id):
+            raise UploadNotFound
         rows = self.model._base_manager.exclude(status=Status.TERMINATED)  # type: ignore[attr-defined]
         found: AbstractUpload | None = rows.filter(upload_id=upload_id).first()
         if found is None:

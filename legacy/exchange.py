@@ -15,7 +15,7 @@ from django.utils.functional import SimpleLazyObject
 
 from legacy import conf, digests
 from tusbridge.chunks import Chunk
-from tusbridge.errors import BodyIncomplete, UploadBusy, UploadNotFound
+from tusbridge.errors import BodyIncomplete, StoreError, UploadBusy, UploadNotFound
 from tusbridge.models import AbstractUpload, Protocol, Status
 from tusbridge.policy import Actor
 from tusbridge.service import UploadService
@@ -213,12 +213,27 @@ def md5_of(upload: AbstractUpload) -> str:
 
     :raises StoreError: they cannot be read.
     """
+    try:
+        return _md5_of(upload)
+    except StoreError:
+        # somebody may just have completed it: the bytes are elsewhere now
+        if upload.is_complete or not reread(upload).is_complete:
+            raise
+        return _md5_of(upload)
+
+
+def _md5_of(upload: AbstractUpload) -> str:
     known, digest = digests.nearest(upload.upload_id, upload.offset)
     for piece in read(upload, known, upload.offset):
         digest.update(piece)
     if not upload.is_complete:
         digests.keep(upload.upload_id, upload.offset, digest.copy())
     return str(digest.hexdigest())
+
+
+def may_exist(upload_id: str) -> bool:
+    """Whether a database can be asked for such an id at all."""
+    return 0 < len(upload_id) <= 32 and "\0" not in upload_id
 
 
 def recorded_file(upload: AbstractUpload) -> str:

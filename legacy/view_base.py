@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponseBase
 from django.views.generic import View
 
-from legacy import csrf
+from legacy import csrf, exchange
 from legacy import protocol as contract
 from legacy.exceptions import ChunkedUploadError
 from legacy.models import AbstractChunkedUpload
@@ -151,6 +151,8 @@ class ChunkedUploadBaseView(View):
 
     def _find(self, request: HttpRequest, upload_id: str) -> Any:
         """:raises UploadNotFound: no such upload, or somebody else's."""
+        if not exchange.may_exist(upload_id):
+            raise UploadNotFound
         found = self.get_queryset(request).filter(upload_id=upload_id).first()
         if found is None or found.status == Status.TERMINATED:
             raise UploadNotFound

@@ -303,6 +303,8 @@ class ChunkedUploadCompleteView(ChunkedUploadBaseView):
         upload = self._find(request, upload_id)
         self.validate(request)
         if self.accept_repeats and upload.confirmed_on and _ANSWER in upload.store_state:
+            if self.do_md5_check:
+                self.md5_check(upload, md5 or "")
             return Response(upload.store_state[_ANSWER], status=200)
         self.is_valid_chunked_upload(upload)
         if upload.is_part:

@@ -179,11 +179,12 @@ class AbstractUpload(models.Model):
     # columns that only the lease's own statements write
     KEPT: ClassVar[frozenset[str]] = frozenset(
         {"offset", "store_state", "lease_token", "lease_until", "progress_at", "announce_at"}
+        | {"confirmed_on"}
     )
     # those too, until the upload is complete
     KEPT_WHILE_UPLOADING: ClassVar[frozenset[str]] = frozenset(
         {"file", "length", "status", "completes_itself", "expires_at", "completed_on"}
-        | {"parts", "concat", "concat_key", "confirmed_on"}
+        | {"parts", "concat", "concat_key"}
     )
 
     class Meta:

@@ -1,6 +1,7 @@
 """Django settings of the runnable server, from ``TUSBRIDGE_*`` in the environment."""
 
 import os
+from datetime import timedelta
 from typing import Any
 
 import dj_database_url
@@ -20,6 +21,8 @@ def _read_secret_key() -> str:
         return ""
 
 
+# What "never" is to those who have to name a date.
+_CENTURY_SECONDS = 100 * 365 * DAY_SECONDS
 # A host that is gone is noticed within seconds; milliseconds in the second line.
 _POSTGRESQL_TIMEOUTS: dict[str, Any] = {
     "connect_timeout": 3,
@@ -144,6 +147,9 @@ TUSBRIDGE = {
     "USER_CREATIONS_PER_MINUTE": CONFIG.user_creations_per_minute,
     "MAX_TOTAL_BYTES": CONFIG.max_total_bytes,
 }
+
+# the same for chunks of forms, counted from the first one
+CHUNKED_UPLOAD_EXPIRATION_DELTA = timedelta(seconds=CONFIG.expire_after or _CENTURY_SECONDS)
 
 LOGGING = {
     "version": 1,
