@@ -5,6 +5,7 @@ imports Django, and every error is the operating system's.
 import fcntl
 import os
 import time
+from pathlib import Path
 
 _LOCK_POLL_SECONDS = 0.01
 # What a lock file holds once its upload is completed or deleted: nobody's token.
@@ -36,6 +37,15 @@ def flock_within(fd: int, patience: float) -> bool:
             time.sleep(_LOCK_POLL_SECONDS)
         else:
             return True
+
+
+def sync_up(path: str, top: str) -> None:
+    """fsync a file and all folders above it, up to the one in which ``top`` has its entry."""
+    sync_path(path)
+    for folder in Path(path).parents:
+        sync_path(str(folder))
+        if folder in (Path(top), Path(top).parent):
+            return
 
 
 def sync_path(path: str) -> None:

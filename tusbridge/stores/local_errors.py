@@ -36,7 +36,7 @@ def unless_lost(still_mine: Callable[[], bool]) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, StoreError) as error:
-        if isinstance(error, BlobTruncated) or still_mine():
+    except Exception as error:
+        if isinstance(error, BlobTruncated | LeaseLost) or still_mine():
             raise
         raise LeaseLost from error
