@@ -5,6 +5,7 @@ imports Django, and every error is the operating system's.
 import fcntl
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 _LOCK_POLL_SECONDS = 0.01
@@ -40,12 +41,15 @@ def flock_within(fd: int, patience: float) -> bool:
 
 
 def sync_up(path: str, top: str) -> None:
-    """fsync a file and all folders above it, up to the one in which ``top`` has its entry."""
+    """fsync a file and the folders above it: up to ``top``, and the one that has its entry where
+    that may be opened."""
     sync_path(path)
     for folder in Path(path).parents:
         sync_path(str(folder))
-        if folder in (Path(top), Path(top).parent):
-            return
+        if folder == Path(top):
+            break
+    with suppress(PermissionError):
+        sync_path(str(Path(top).parent))
 
 
 def sync_path(path: str) -> None:

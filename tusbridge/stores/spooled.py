@@ -146,10 +146,11 @@ class SpooledStore(LocalBytes):
         segment = self.segments(blob)[0]
         if not self._is_left(segment):
             return super().unfinished_path(blob)
-        try:
-            return self.storage.path(segment.found)
-        except NotImplementedError:
-            return None
+        with suppress(NotImplementedError):
+            path = self.storage.path(segment.found)
+            # not every storage that tells a path has a file there
+            return path if os.path.isfile(path) else None
+        return None
 
     # -- the finished file
 
