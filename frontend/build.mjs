@@ -1,4 +1,5 @@
-// Writes the minified upload.js and upload.css, and the licences of what is in them, to the package's static folder.
+// Writes the minified scripts and styles of both upload pages, and the licences of what is in them, to the package's
+// static folder.
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -23,22 +24,30 @@ async function notice(folder) {
   return `${about.name} ${about.version} (${about.license})\n\n${text.trim()}\n`
 }
 
+/** One page's script and style, and its licences. */
+async function bundle(name) {
+  const { metafile } = await build({
+    absWorkingDir: here,
+    entryPoints: [`src/${name}.js`],
+    outdir: target,
+    bundle: true,
+    minify: true,
+    format: 'iife',
+    // Two years of browsers; Uppy itself needs no less.
+    target: ['es2022', 'chrome111', 'firefox115', 'safari16.4'],
+    // What packages carry of others says so in a comment only.
+    legalComments: 'eof',
+    metafile: true,
+    logLevel: 'warning',
+  })
+  const notices = await Promise.all(packagesIn(metafile.inputs).map(notice))
+  await writeFile(join(target, `${name}.licenses.txt`), notices.join(`\n${'-'.repeat(72)}\n\n`))
+  return Object.entries(metafile.outputs)
+}
+
 await mkdir(target, { recursive: true })
-const { metafile } = await build({
-  absWorkingDir: here,
-  entryPoints: ['src/upload.js'],
-  outdir: target,
-  bundle: true,
-  minify: true,
-  format: 'iife',
-  // Two years of browsers; Uppy itself needs no less.
-  target: ['es2022', 'chrome111', 'firefox115', 'safari16.4'],
-  legalComments: 'none',
-  metafile: true,
-  logLevel: 'warning',
-})
-const notices = await Promise.all(packagesIn(metafile.inputs).map(notice))
-await writeFile(join(target, 'upload.licenses.txt'), notices.join(`\n${'-'.repeat(72)}\n\n`))
-for (const [file, { bytes }] of Object.entries(metafile.outputs)) {
-  console.log(`${relative(join(here, '..'), join(here, file))}  ${(bytes / 1024).toFixed(0)} KiB`)
+for (const name of ['upload', 'legacy']) {
+  for (const [file, { bytes }] of await bundle(name)) {
+    console.log(`${relative(join(here, '..'), join(here, file))}  ${(bytes / 1024).toFixed(0)} KiB`)
+  }
 }

@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from legacy import takeover
 from legacy.alone import alone_in
+from legacy.exchange import found_state
 from legacy.sources import ImportRefused, NotInStorage, Source, StoredFile
 from tusbridge.errors import LeaseLost, StoreError
 from tusbridge.models import AbstractUpload, Protocol, Status, get_upload_model, owner_of
@@ -198,7 +199,7 @@ class Importer:
         they have to be copied there."""
         name = file.name_in(self._storage) if file else None
         if not upload.is_complete:
-            upload.store_state = takeover.found_state(name or "")
+            upload.store_state = found_state(name or "")
             return not name and upload.offset > 0
         field: Any = self._model._meta.get_field("file")
         if not name or len(name) > field.max_length:

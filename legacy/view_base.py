@@ -119,7 +119,11 @@ class ChunkedUploadBaseView(View):
         except ChunkedUploadError as error:
             return Response(error.data, status=error.status_code)
         except UploadError as error:
-            return self._error_response(error)
+            return self._error_response(self._as_told(error))
+
+    def _as_told(self, error: UploadError) -> UploadError:
+        """The error that the client is told of."""
+        return error
 
     def _error_response(self, error: UploadError) -> HttpResponseBase:
         return error_response(error)

@@ -20,7 +20,14 @@ from legacy.receiving import BytesAreComing, ComingFile, StreamedChunk, receive
 from legacy.response import Response
 from legacy.view_base import ChunkedUploadBaseView, is_authenticated, refuse
 from tusbridge.api.forms import is_unread_form
-from tusbridge.errors import PartialUpload, UploadBusy
+from tusbridge.errors import (
+    LeaseLost,
+    OffsetMismatch,
+    PartialUpload,
+    UploadBusy,
+    UploadError,
+    UploadNotFound,
+)
 from tusbridge.models import AbstractUpload, Protocol, Status
 from tusbridge.protocol import rules
 
@@ -59,6 +66,8 @@ class ChunkedUploadView(ChunkedUploadBaseView):
 
     # the check against forged forms is still to be made
     _csrf_is_open = False
+    # the upload that a chunk was meant for
+    _upload: Any = None
 
     @classmethod
     def as_view(cls, *args: Any, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
@@ -100,6 +109,16 @@ class ChunkedUploadView(ChunkedUploadBaseView):
         }
 
     # -- the algorithm
+
+    def _as_told(self, error: UploadError) -> UploadError:
+        """Whoever was overtaken is told how far the other one is."""
+        if not isinstance(error, LeaseLost) or self._upload is None:
+            return error
+        began_at = self._upload.offset
+        try:
+            return OffsetMismatch(exchange.reread(self._upload).offset, began_at)
+        except UploadNotFound as gone:
+            return gone
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self._csrf_is_open = csrf.is_open(request)
@@ -157,10 +176,10 @@ class ChunkedUploadView(ChunkedUploadBaseView):
                 upload, where, limit = self._prepare(request, coming.name or name, None)
         except BytesAreComing:
             return None
-        if where is None:
-            start, size, refusal = 0, limit, too_large(limit)
-        else:
-            start, size, refusal = where.start, max(where.size, 0), refuse(400, contract.WRONG_SIZE)
+        start = 0 if where is None else where.start
+        size, refusal = max(limit - start, 0), too_large(limit)
+        if where is not None and where.size <= size:
+            size, refusal = max(where.size, 0), refuse(400, contract.WRONG_SIZE)
         if upload.offset != start:
             return None
         try:
@@ -189,7 +208,7 @@ class ChunkedUploadView(ChunkedUploadBaseView):
 
     def _take(self, request: HttpRequest, chunk: Any) -> Any:
         """Append a chunk that lies in memory or in a file."""
-        upload, where, _ = self._prepare(request, chunk.name, chunk.size)
+        upload, where, limit = self._prepare(request, chunk.name, chunk.size)
         assert where is not None, "the size is known"
         if upload.offset != where.start:
             if exchange.has_bytes(upload, where.start, chunk):
@@ -197,6 +216,7 @@ class ChunkedUploadView(ChunkedUploadBaseView):
             raise refuse(400, contract.WRONG_OFFSET, offset=upload.offset)
         if chunk.size != where.size:
             raise refuse(400, contract.WRONG_SIZE)
+        _check_limit(where, limit)
         length = self._told_length(upload, where)
         if _appends_itself(self.model):
             upload.append_chunk(chunk, chunk_size=chunk.size, save=False)
@@ -225,9 +245,9 @@ class ChunkedUploadView(ChunkedUploadBaseView):
         if self.strict_totals and where and not contract.is_strict(where, upload.length):
             raise refuse(400, contract.BAD_HEADERS)
         limit = exchange.limit_of(upload, own_limit)
-        if upload.offset == (where.start if where else 0):
-            _check_limit(where, limit)
-        elif not self.accept_repeats:
+        if where and (contract.told_length(where) or 0) > limit:
+            raise too_large(limit)
+        if upload.offset != (where.start if where else 0) and not self.accept_repeats:
             raise refuse(400, contract.WRONG_OFFSET, offset=upload.offset)
         return upload, where, limit
 
@@ -237,6 +257,7 @@ class ChunkedUploadView(ChunkedUploadBaseView):
             upload = self._find(request, upload_id)
             self.is_valid_chunked_upload(upload)
             rules.check_takes_bytes(upload.state)
+            self._upload = upload
             return upload
         # the hook may say otherwise, and one that says nothing does not lose the user
         attrs = {"filename": name, **self._owner(request), **self.get_extra_attrs(request)}

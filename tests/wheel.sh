@@ -45,6 +45,8 @@ for path, text in {
     "/docs": "openapi.json",
     "/openapi.json": "Upload-Offset",
     "/static/tusbridge/upload.js": "tus",
+    "/legacy/": "tusbridge/legacy.js",
+    "/static/tusbridge/legacy.js": "fileupload",
 }.items():
     assert text in urllib.request.urlopen(base + path).read().decode(), path
 print("the wheel serves")

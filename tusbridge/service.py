@@ -440,12 +440,16 @@ class UploadService:
         if row is None or row.status != Status.TERMINATED:
             return
         # as it was when it ended: with the last segment, and the name
-        self.store_of(row).delete(self.blob_of(row), row.stored_name)
+        self.remove_bytes(row)
         using = database_of(self.model)
         with database_errors(using):
             self.model._base_manager.using(using).filter(
                 pk=upload.pk, status=Status.TERMINATED
             ).delete()
+
+    def remove_bytes(self, upload: AbstractUpload) -> None:
+        """The bytes of an upload that has no row, finished or not. Idempotent."""
+        self.store_of(upload).delete(self.blob_of(upload), upload.stored_name)
 
     def expire(self, upload: AbstractUpload, *, now: datetime | None = None) -> bool:
         """End an unfinished upload that nobody is writing to, and free its bytes.

@@ -12,12 +12,23 @@ from typing import Self
 
 ROOT = Path(__file__).resolve().parents[2]
 BUNDLES = ROOT / "tusbridge" / "static" / "tusbridge"
-CLIENT = ROOT / "frontend" / "node_modules" / "tus-js-client" / "dist" / "tus.min.js"
+MODULES = ROOT / "frontend" / "node_modules"
+CLIENT = MODULES / "tus-js-client" / "dist" / "tus.min.js"
+PLUGIN = MODULES / "blueimp-file-upload" / "js"
 FILES = {
     "/upload.js": BUNDLES / "upload.js",
     "/upload.css": BUNDLES / "upload.css",
     "/tus.js": CLIENT,
     "/client.js": Path(__file__).parent / "js" / "client.js",
+    "/legacy.js": BUNDLES / "legacy.js",
+    "/legacy.css": BUNDLES / "legacy.css",
+    "/bare/jquery.js": MODULES / "jquery" / "dist" / "jquery.js",
+    "/bare/widget.js": PLUGIN / "vendor" / "jquery.ui.widget.js",
+    "/bare/iframe-transport.js": PLUGIN / "jquery.iframe-transport.js",
+    "/bare/fileupload.js": PLUGIN / "jquery.fileupload.js",
+    "/bare/spark-md5.js": MODULES / "spark-md5" / "spark-md5.js",
+    "/bare/tus.js": CLIENT,
+    "/bare/bare.js": Path(__file__).parent / "js" / "bare.js",
 }
 TYPES = {".js": "text/javascript", ".css": "text/css"}
 # What the page of a site with a strict policy would send; {endpoint} is the tus server's origin.
@@ -39,6 +50,16 @@ CLIENT_PAGE = """<!DOCTYPE html>
 <link rel="icon" href="data:,"><script src="/tus.js" defer></script>
 <script src="/client.js" defer></script></head>
 <body><label>File <input type="file"></label></body></html>
+"""
+# A page with jQuery-File-Upload as its own documents have it, and tus-js-client beside it.
+BARE_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>jQuery-File-Upload</title>
+<link rel="icon" href="data:,"></head>
+<body><label>Files <input type="file" multiple></label>
+<script src="jquery.js"></script><script src="widget.js"></script>
+<script src="iframe-transport.js"></script><script src="fileupload.js"></script>
+<script src="spark-md5.js"></script><script src="tus.js"></script>
+<script src="bare.js"></script></body></html>
 """
 
 
@@ -86,6 +107,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(self.site.page(), "text/html; charset=utf-8")
         elif self.path == "/client":
             self._answer(CLIENT_PAGE.encode(), "text/html; charset=utf-8")
+        elif self.path == "/bare/":
+            self._answer(BARE_PAGE.encode(), "text/html; charset=utf-8")
         elif self.path in FILES:
             file = FILES[self.path]
             self._answer(file.read_bytes(), TYPES[file.suffix])

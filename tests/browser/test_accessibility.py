@@ -1,13 +1,13 @@
 """The server's own upload page without a mouse, and as a screen reader finds it."""
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 import pytest
 
-from tests.browser.upload_page import DONE_MS, choose, finished, make_file, start
+from tests.browser.keyboard import assert_named, tab_to, wait_for_focus
+from tests.browser.upload_page import choose, finished, make_file, start
 from tests.support.proxy import FaultProxy
 
 if TYPE_CHECKING:
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 MIB = 1024 * 1024
-# More stops than there are on the page.
-MOST_TABS = 40
-POLL_MS = 50
-FOCUSED = "(document.activeElement.ariaLabel ?? document.activeElement.innerText).trim()"
 
 
 @pytest.fixture
@@ -27,32 +23,6 @@ def own_page(blank: "Page", proxy: FaultProxy) -> "Page":
     blank.goto(urljoin(proxy.url, "/"))
     blank.get_by_role("button", name="browse files").wait_for()
     return blank
-
-
-def tab_to(page: "Page", name: str) -> None:
-    """Press Tab until what is called so has the focus, and shows that it has."""
-    for _ in range(MOST_TABS):
-        page.keyboard.press("Tab")
-        if page.evaluate(FOCUSED) == name:
-            return
-    pytest.fail(f"no way to {name!r} by the keyboard")
-
-
-def wait_for_focus(page: "Page", name: str) -> None:
-    """The page moves the focus by itself, as where a panel opens."""
-    for _ in range(DONE_MS // POLL_MS):
-        if page.evaluate(FOCUSED) == name:
-            return
-        page.wait_for_timeout(POLL_MS)
-    pytest.fail(f"the focus does not come to {name!r}")
-
-
-def assert_named(page: "Page") -> None:
-    """All that can be operated, and all that moves, has a name that is read out."""
-    tree = page.locator("body").aria_snapshot()
-    roles = re.findall(r"- (button|link|textbox|progressbar|region|img)( \"[^\"]+\"| /.+/)?", tree)
-    assert any(role == "button" for role, _ in roles), tree
-    assert [role for role, name in roles if not name] == [], tree
 
 
 def test_a_file_is_uploaded_by_the_keyboard_alone(own_page: "Page", tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ class RequestMeter:
 
     def __init__(self) -> None:
         self.method = ""
+        self.head = ""
         self.length: int | None = None
         self.passed = 0
         self._head = bytearray()
@@ -75,6 +76,7 @@ class RequestMeter:
         text = head.decode("latin-1").lstrip()
         length = re.search(r"^content-length:\s*(\d+)", text, re.IGNORECASE | re.MULTILINE)
         self.method = text.split(" ", 1)[0]
+        self.head = text
         self.length = int(length[1]) if length else None
         self._chunked = bool(
             re.search(r"^transfer-encoding:\s*chunked", text, re.IGNORECASE | re.MULTILINE)
@@ -88,19 +90,23 @@ class RequestMeter:
 
 @dataclass(kw_only=True)
 class Fault:
-    """Befalls one PATCH, once, when `after_bytes` of its body have gone on to the server."""
+    """Befalls one request, once, when `after_bytes` of its body have gone on to the server."""
 
-    after_bytes: int
-    # Only a PATCH with this Content-Length; any when None.
+    after_bytes: int = 0
+    # Only a request whose head this pattern finds; line ends are \r\n.
+    head: str = "^PATCH "
+    # Only a request with this Content-Length; any when None.
     length: int | None = None
+    # Let the whole request through, and cut the connection instead of passing the answer on.
+    answer: bool = False
     # Hold the bytes back until `release`, instead of cutting the connection.
     hold: bool = False
     # Cut every connection there is, not only the one that carries the PATCH.
     everyone: bool = False
     # Change the next byte on its way, as a bad cable or a bad memory does, and cut nothing.
     corrupt: bool = False
-    # Whether some request has met it; no other one will.
-    is_taken: bool = False
+    # How many requests it befalls yet.
+    times: int = 1
     reached: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
     # Set when the connection that it befell is done, with all that was still on its way.
@@ -108,10 +114,12 @@ class Fault:
 
     def is_due(self, meter: RequestMeter) -> bool:
         """Whether it is this request that the fault waits for, and now."""
-        concerned = meter.method == "PATCH" and self.length in {None, meter.length}
+        concerned = bool(re.search(self.head, meter.head)) and self.length in {None, meter.length}
         # A byte can be changed only once it is there; all else strikes before it.
         passed = meter.passed - self.corrupt
-        return concerned and passed >= self.after_bytes and not self.is_taken
+        if self.answer and passed != meter.length:
+            return False
+        return concerned and passed >= self.after_bytes and self.times > 0
 
     def release(self) -> None:
         """Let a held connection go on."""
@@ -120,7 +128,9 @@ class Fault:
     def wait_until_reached(self, wait: float = 60) -> None:
         """Return once the fault has struck; TimeoutError after `wait` seconds."""
         if not self.reached.wait(wait):
-            raise TimeoutError(f"no PATCH got as far as {self.after_bytes} bytes in {wait} s")
+            raise TimeoutError(
+                f"no request {self.head!r} got as far as {self.after_bytes} bytes in {wait} s"
+            )
 
     def wait_until_over(self, wait: float = 60) -> None:
         """Return once nothing of that connection is on its way any more; TimeoutError after `wait`
@@ -136,6 +146,8 @@ class Link:
         self.client = client
         self.server = server
         self.faults: list[Fault] = []
+        # What befalls the next answer.
+        self.losing: Fault | None = None
         self._cut = False
 
     def cut(self) -> None:
@@ -163,6 +175,10 @@ class Link:
         """Carry the server's answers to the client until one of them is gone."""
         with contextlib.suppress(OSError):
             while data := self.server.recv(PIECE_BYTES):
+                if self.losing:
+                    self.cut()
+                    self.losing.reached.set()
+                    return
                 self.client.sendall(data)
         self.end()
 
@@ -231,18 +247,34 @@ class FaultProxy:
             link.cut()
 
     def reset_after(
-        self, after_bytes: int, *, length: int | None = None, everyone: bool = False
+        self,
+        after_bytes: int,
+        *,
+        head: str = Fault.head,
+        length: int | None = None,
+        everyone: bool = False,
     ) -> Fault:
-        """Cut the next such PATCH with RST when so much of its body went through."""
-        return self._plan(Fault(after_bytes=after_bytes, length=length, everyone=everyone))
+        """Cut the next such request with RST when so much of its body went through."""
+        return self._plan(
+            Fault(after_bytes=after_bytes, head=head, length=length, everyone=everyone)
+        )
 
-    def hold_after(self, after_bytes: int, *, length: int | None = None) -> Fault:
-        """Stall the next such PATCH when so much of its body went through, until released."""
-        return self._plan(Fault(after_bytes=after_bytes, length=length, hold=True))
+    def hold_after(
+        self, after_bytes: int, *, head: str = Fault.head, length: int | None = None
+    ) -> Fault:
+        """Stall the next such request when so much of its body went through, until released."""
+        return self._plan(Fault(after_bytes=after_bytes, head=head, length=length, hold=True))
 
-    def corrupt_after(self, after_bytes: int) -> Fault:
-        """Change one byte of the next PATCH, behind so many that stay as they are."""
-        return self._plan(Fault(after_bytes=after_bytes, corrupt=True))
+    def lose_answer(self, head: str, *, times: int = 1) -> Fault:
+        """Let the next such requests through, and cut their connections when the answers come.
+
+        Where a kept connection breaks so, Chromium sends the request once more by itself.
+        """
+        return self._plan(Fault(head=head, answer=True, times=times))
+
+    def corrupt_after(self, after_bytes: int, *, head: str = Fault.head) -> Fault:
+        """Change one byte of the next such request, behind so many that stay as they are."""
+        return self._plan(Fault(after_bytes=after_bytes, head=head, corrupt=True))
 
     def _plan(self, fault: Fault) -> Fault:
         with self._lock:
@@ -300,7 +332,7 @@ class FaultProxy:
 
     def _pass_on(self, piece: bytes, meter: RequestMeter, link: Link) -> None:
         """Send a piece on; where a fault lies within it, send what is before, then strike."""
-        while (fault := self._take_due(meter)) is not None:
+        while (fault := self._take_due(meter, link)) is not None:
             early = max(0, len(piece) - (meter.passed - fault.after_bytes))
             self._send(piece[:early], link)
             piece = piece[early:]
@@ -311,12 +343,14 @@ class FaultProxy:
         if self.rate_bytes and meter.passed:
             time.sleep(len(piece) / self.rate_bytes)
 
-    def _take_due(self, meter: RequestMeter) -> Fault | None:
+    def _take_due(self, meter: RequestMeter, link: Link) -> Fault | None:
         """A fault for this request alone, also where several get there at once."""
         with self._lock:
-            fault = next((fault for fault in self._faults if fault.is_due(meter)), None)
+            due = [fault for fault in self._faults if fault.is_due(meter)]
+            # an answer is lost but once
+            fault = next((fault for fault in due if not (fault.answer and link.losing)), None)
             if fault is not None:
-                fault.is_taken = True
+                fault.times -= 1
             return fault
 
     def _strike(self, fault: Fault, link: Link) -> None:
@@ -327,6 +361,9 @@ class FaultProxy:
             return
         if fault.corrupt:
             fault.reached.set()
+            return
+        if fault.answer:
+            link.losing = fault
             return
         link.cut()
         if fault.everyone:

@@ -4,6 +4,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -99,6 +100,35 @@ def test_held_bytes_go_on_after_release(upstream: Upstream) -> None:
         client.shutdown(socket.SHUT_WR)
         upstream.ended.wait(10)
         assert upstream.got == PATCH
+
+
+def test_an_answer_is_lost_though_the_request_arrived() -> None:
+    got: list[bytes] = []
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_PATCH(self) -> None:
+            got.append(self.rfile.read(10))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class's
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        threading.Thread(target=server.serve_forever).start()
+        with FaultProxy(f"127.0.0.1:{server.server_port}") as proxy:
+            fault = proxy.lose_answer("^PATCH /files/a ", times=2)
+            for _ in range(2):
+                with connect(proxy) as client:
+                    client.sendall(PATCH)
+                    with pytest.raises(ConnectionResetError):
+                        client.recv(1)
+            assert fault.times == 0
+            with connect(proxy) as client:
+                client.sendall(PATCH)
+                assert b" 204 " in client.recv(100)
+        server.shutdown()
+    assert got == [b"0123456789"] * 3
 
 
 @pytest.mark.parametrize("after", [0, 4, 9])

@@ -21,6 +21,7 @@ urlpatterns = [
     path("", views.index, name="index"),
     path("healthz", views.healthz),
     path("readyz", views.readyz),
+    path("legacy/", views.legacy, name="legacy"),
     path("files/", include("tusbridge.urls")),
     path("legacy/", include("legacy.urls")),
     path(ADMIN_PATH.removeprefix("/"), admin.site.urls),

@@ -1,8 +1,9 @@
-"""The server's own pages: the upload page, and what operators ask."""
+"""The server's own pages: the upload pages, and what operators ask."""
 
 import os
 import secrets
 import shutil
+from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles import finders
@@ -18,6 +19,8 @@ from tusbridge.server.settings import CONFIG
 
 # Less room than this, in bytes, and the server is not ready for anybody's upload.
 MIN_FREE_BYTES = 16 * 1024 * 1024
+# A chunk counts whole or not at all: what a slow connection has to send again is at most so much.
+_CHUNK_BYTES = 4 * 1024 * 1024
 # Nothing comes from anywhere but here, and nothing runs or styles inline.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
@@ -34,10 +37,32 @@ def index(request: HttpRequest) -> HttpResponse:
         "token": None,
         "maxLength": CONFIG.max_length,
     }
-    endpoint = request.build_absolute_uri("/files/")
-    built = finders.find("tusbridge/upload.js") is not None
-    context = {"options": options, "endpoint": endpoint, "built": built}
-    response = render(request, "tusbridge/upload.html", context)
+    context = {"options": options, "endpoint": request.build_absolute_uri("/files/")}
+    return _page(request, "upload", context)
+
+
+@require_safe
+def legacy(request: HttpRequest) -> HttpResponse:
+    """The page with jQuery-File-Upload."""
+    options = {
+        "uploadUrl": "/legacy/upload/",
+        "completeUrl": "/legacy/complete/",
+        "filesUrl": "/files/",
+        "chunkSize": _CHUNK_BYTES,
+        "token": None,
+        "maxLength": CONFIG.max_length,
+    }
+    urls = {
+        "upload_url": request.build_absolute_uri("/legacy/upload/"),
+        "complete_url": request.build_absolute_uri("/legacy/complete/"),
+    }
+    return _page(request, "legacy", {"options": options, **urls})
+
+
+def _page(request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse:
+    """A page with its script, if that is built, under a strict policy."""
+    built = finders.find(f"tusbridge/{name}.js") is not None
+    response = render(request, f"tusbridge/{name}.html", {**context, "built": built})
     response["Content-Security-Policy"] = _POLICY
     response["X-Content-Type-Options"] = "nosniff"
     response["Referrer-Policy"] = "no-referrer"
