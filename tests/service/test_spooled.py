@@ -71,13 +71,14 @@ class TestFromFirstByteToDownload:
         assert files(media) == []
 
     def test_over_tus_with_ranges(self, storage: InMemoryStorage, client: Client) -> None:
+        body_type = "application/offset+octet-stream"
         fields = {**TUS, "Upload-Length": "10"}
-        url = client.post("/files/", headers=fields)["Location"]
+        url = client.post("/files/", b"", content_type=body_type, headers=fields)["Location"]
         for offset in (0, 5):
             answer = client.patch(
                 url,
                 CONTENT[offset : offset + 5],
-                content_type="application/offset+octet-stream",
+                content_type=body_type,
                 headers={**TUS, "Upload-Offset": str(offset)},
             )
             assert answer.status_code == 204

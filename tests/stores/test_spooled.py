@@ -487,26 +487,40 @@ def test_two_readers_at_once_get_each_its_own_bytes(store: SpooledStore) -> None
 
 
 @pytest.mark.usefixtures("quick_heart")
+@pytest.mark.parametrize("is_wrapped", [False, True], ids=["as-it-is", "in-an-error-of-its-own"])
+@pytest.mark.parametrize("how", ["read", "readinto", "chunks"])
 def test_a_lease_that_is_lost_in_mid_save_ends_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    how: str, is_wrapped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage = InMemoryStorage()
     store = make_store(storage, tmp_path)
     blob = hello(store)
-    is_lost = threading.Event()
+    is_lost, is_ended = threading.Event(), threading.Event()
 
     def read_on(name: str, content: Any, max_length: int | None = None) -> str:
         is_lost.set()
+        read = {
+            "read": lambda: content.read(1),
+            "readinto": lambda: content.readinto(bytearray(1)),
+            "chunks": lambda: list(content.chunks()),
+        }[how]
         deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            content.seek(0)
-            content.read(1)
+        try:
+            while time.monotonic() < deadline:
+                content.seek(0)
+                read()
+        except LeaseLost as error:
+            is_ended.set()
+            if is_wrapped:
+                raise Refused from error
+            raise
         raise AssertionError("nobody ended it")
 
     with monkeypatch.context() as patched:
         patched.setattr(storage, "save", read_on)
         with pytest.raises(LeaseLost):
             store.complete(blob, NAME, 5, ONE, lambda: not is_lost.is_set())
+    assert is_ended.is_set()
     assert not any(thread.name == "tusbridge-saving" for thread in threading.enumerate())
     store.complete(blob, NAME, 5, TWO, yes)
     assert read(storage, NAME) == b"hello"

@@ -201,12 +201,7 @@ class SpooledStore(LocalBytes):
 
     def _save(self, source: str, name: str, still_mine: Callable[[], bool]) -> str:
         with Heartbeat(still_mine) as heart, _Content(source, heart) as content:
-            try:
-                given = self.storage.save(name, File(content, name))
-            except Exception:
-                heart.check()
-                raise
-        return str(given)
+            return str(self.storage.save(name, File(content, name)))
 
     def open(self, name: str, start: int, stop: int) -> Iterator[bytes]:
         with self._reading(name):
