@@ -397,6 +397,26 @@ def test_a_storage_that_is_away_is_no_missing_file(
         assert any(isinstance(cause, Refused) for cause in _causes(caught.value))
 
 
+@pytest.mark.parametrize("method", ["size", "open", "delete"])
+def test_a_storage_that_fails_for_a_file_that_is_there_is_no_missing_file(
+    method: str, store: SpooledStore, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blob = hello(store)
+    store.complete(blob, NAME, 5, ONE, yes)
+
+    def refuse(*args: object, **kwargs: object) -> Any:
+        raise Refused("403")
+
+    monkeypatch.setattr(storage, method, refuse)
+    steps: dict[str, Callable[[], object]] = {
+        "size": lambda: store.length(NAME),
+        "open": lambda: store.open(NAME, 0, 5),
+        "delete": lambda: store.delete(blob, NAME),
+    }
+    with pytest.raises(StoreError):
+        steps[method]()
+
+
 def test_a_disk_that_is_not_mounted_is_no_missing_file(tmp_path: Path) -> None:
     store = make_store(OwnWay(location=tmp_path / "files"), tmp_path)
     with pytest.raises(StoreError):
@@ -707,6 +727,35 @@ def test_a_writer_that_lost_its_lease_fetches_nothing(
         writer.write([b"world"])
     assert partial(tmp_path) == []
     assert store.available(left, 5) == 5
+
+
+@pytest.mark.usefixtures("quick_heart")
+def test_a_lease_that_is_lost_while_bytes_are_fetched_ends_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = ObjectStorage()
+    store = make_store(storage, tmp_path)
+    put(storage, FOUND, bytes(1000))
+    monkeypatch.setattr(spooled, "_READ_SIZE", 1)
+    beats: list[int] = []
+    asked = iter([True])
+
+    def still_mine() -> bool:
+        if threading.current_thread() is threading.main_thread():
+            return next(asked)
+        beats.append(1)
+        return False
+
+    def read(self: _Object, size: int) -> bytes:
+        if self.file.tell() > 3:
+            until(lambda: len(beats) > 0)
+        assert self.file.tell() < 100, "nobody ended it"
+        return self.file.read(size)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(_Object, "read", read, raising=False)
+    with pytest.raises(LeaseLost):
+        store.complete(Blob(key=KEY, state={"found": FOUND}), NAME, 1000, ONE, still_mine)
+    assert [name for name in partial(tmp_path) if not name.endswith(".lock")] == []
 
 
 def test_what_was_left_and_is_gone_is_missing(store: SpooledStore, tmp_path: Path) -> None:

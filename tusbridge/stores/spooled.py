@@ -192,9 +192,8 @@ class SpooledStore(LocalBytes):
             self._delete(name)
         given = self._save(source, name, still_mine)
         if given != name:
+            # maybe somebody else was quicker, and has the name
             self._delete(given)
-            if not still_mine():
-                raise LeaseLost  # somebody else was quicker, and has the name
             raise StoreError("the storage gave the file another name")
         if self.durable and isinstance(self.storage, FileSystemStorage):
             sync_up(self.storage.path(name), str(self.storage.location))
