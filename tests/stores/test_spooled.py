@@ -737,18 +737,22 @@ def test_a_lease_that_is_lost_while_bytes_are_fetched_ends_that(
     store = make_store(storage, tmp_path)
     put(storage, FOUND, bytes(1000))
     monkeypatch.setattr(spooled, "_READ_SIZE", 1)
-    beats: list[int] = []
+    hearts: list[Heartbeat] = []
     asked = iter([True])
 
+    class Noted(Heartbeat):
+        def __init__(self, still_mine: Callable[[], bool]) -> None:
+            super().__init__(still_mine)
+            hearts.append(self)
+
+    monkeypatch.setattr(spooled, "Heartbeat", Noted)
+
     def still_mine() -> bool:
-        if threading.current_thread() is threading.main_thread():
-            return next(asked)
-        beats.append(1)
-        return False
+        return threading.current_thread() is threading.main_thread() and next(asked)
 
     def read(self: _Object, size: int) -> bytes:
         if self.file.tell() > 3:
-            until(lambda: len(beats) > 0)
+            until(lambda: hearts[0]._is_lost)
         assert self.file.tell() < 100, "nobody ended it"
         return self.file.read(size)  # type: ignore[no-any-return]
 
