@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.functional import SimpleLazyObject
 
 from legacy import conf, digests
 from tusbridge.chunks import Chunk
@@ -30,6 +31,13 @@ ANY_SIZE = 2**63 - 1
 def service_of(upload: AbstractUpload) -> UploadService:
     """The service over the upload's own model."""
     return UploadService(model=type(upload))
+
+
+def owner_of(upload: AbstractUpload) -> Actor:
+    """Whose the upload is, to the policy; the user is looked up if a hook looks."""
+    if upload.user_id is None:
+        return Actor()
+    return Actor(user_id=upload.user_id, user=SimpleLazyObject(lambda: upload.user))
 
 
 def expires_on(upload: AbstractUpload) -> datetime:
@@ -64,7 +72,7 @@ def begin_chunk(
 ) -> Chunk:
     """Begin to append at most ``limit`` bytes at ``offset``. Raises what the service raises."""
     service = service_of(upload)
-    actor = Actor(user_id=upload.user_id)
+    actor = owner_of(upload)
     limit = min(limit, service.policy.limits(actor).max_length - offset)
     if upload.pk is not None:
         return service.begin_chunk(upload, offset, limit, wait=wait, again=lambda: reread(upload))
@@ -148,7 +156,7 @@ def drop_held(upload: Any) -> None:
 
 def limit_of(upload: AbstractUpload, max_bytes: int | None) -> int:
     """Bytes that the upload may have in the end: by view, settings, and what tus has set."""
-    limits = [service_of(upload).policy.limits(Actor(user_id=upload.user_id)).max_length]
+    limits = [service_of(upload).policy.limits(owner_of(upload)).max_length]
     if max_bytes is not None:
         limits.append(max_bytes)
     if upload.protocol == Protocol.TUS and upload.pk is not None and upload.length is not None:

@@ -8,15 +8,19 @@ import pytest
 from django.core.management import load_command_class
 from django.core.management.base import BaseCommand
 
+from legacy.importing import Outcome
+from legacy.views import ChunkedUploadCompleteView, ChunkedUploadView
 from tusbridge import signals
 from tusbridge.checks import all_findings
 from tusbridge.conf import Options
 from tusbridge.errors import UploadError
+from tusbridge.models import AbstractUpload, Upload
 from tusbridge.protocol.tus import STATUS
 from tusbridge.server.cli import cli
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 CODE = DOCS.parent / "tusbridge"
+LEGACY = DOCS.parent / "legacy"
 _EVENT = re.compile(r'logger\.(?:info|warning|error|exception)\(\s*"([a-z-]+)"')
 
 
@@ -32,6 +36,10 @@ def _errors(base: type[UploadError] = UploadError) -> list[type[UploadError]]:
     return [error for error in below if hasattr(error, "code")] + [
         error for child in below for error in _errors(child)
     ]
+
+
+def _text(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
 
 
 def test_every_setting_is_documented_with_its_default_and_nothing_else() -> None:
@@ -82,6 +90,50 @@ def test_every_option_of_the_sweep_is_documented_and_is_the_same_for_both_comman
     server = {name for option in cli.commands["sweep"].params for name in option.opts} - {"-v"}
     assert documented == django | {"--verbose"}
     assert documented == server - {"--data-dir", "--files-dir", "--database-url"}
+
+
+def test_every_option_of_the_import_is_documented() -> None:
+    documented = {row[0].strip("`") for row in _rows("migrating.md") if row[0].startswith("`--")}
+    command = load_command_class("legacy", "tusbridge_import_chunked")
+    parser, plain = (one.create_parser("manage.py", "x") for one in (command, BaseCommand()))
+    assert documented == set(parser._option_string_actions) - set(plain._option_string_actions)
+
+
+def test_every_outcome_of_the_import_is_documented() -> None:
+    told = {row[0] for row in _rows("migrating.md")}
+    joined = {str(Outcome.SHORT), str(Outcome.LONG)}
+    assert {str(outcome) for outcome in Outcome} - joined <= told
+    assert "file shorter, or longer, than the row says" in told
+
+
+def test_the_names_that_clash_with_a_sites_own_are_all_told() -> None:
+    originals = {"id", "upload_id", "user", "file", "filename", "offset"}
+    originals |= {"created_on", "status", "completed_on"}
+    (bullet,) = re.findall(
+        r"^- \*\*Models of your own\.\*\* (.*?)\. In a", _text("migrating.md"), re.M | re.S
+    )
+    columns = {field.name for field in Upload._meta.concrete_fields} - originals
+    members = {name for name in vars(AbstractUpload) if re.fullmatch(r"(?!get_)[a-z][a-z_]*", name)}
+    members -= {field.attname for field in Upload._meta.concrete_fields} | {"objects", "save"}
+    members -= {"user"}
+    assert set(re.findall(r"`([a-z_]+)`", bullet)) == columns | members
+
+
+def test_every_setting_and_check_of_the_older_contract_is_documented() -> None:
+    documented = {row[0].strip("`") for row in _rows("legacy.md")}
+    source = (LEGACY / "conf.py").read_text(encoding="utf-8")
+    named = set(re.findall(r"\bCHUNKED_UPLOAD_[A-Z_]+\b", source))
+    assert {name for name in documented if re.fullmatch("CHUNKED_UPLOAD_[A-Z_]+", name)} == named
+    checks = set(re.findall(r'id="(legacy\.[EW][0-9]{3})"', (LEGACY / "checks.py").read_text()))
+    assert {name for name in documented if name.startswith("legacy.")} == checks
+
+
+def test_the_members_that_sites_override_are_documented() -> None:
+    told = " ".join(row[0] for row in _rows("legacy.md"))
+    for view in (ChunkedUploadView, ChunkedUploadCompleteView):
+        mine = [name for cls in view.__mro__[:2] for name in vars(cls) if name[0] != "_"]
+        for name in set(mine) - {"as_view", "post"}:
+            assert f"`{name}" in told, name
 
 
 def test_every_event_that_is_logged_is_documented_and_nothing_else() -> None:

@@ -8,20 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.serve import free_port, require
+from tests.support.serve import free_port
 from tests.support.servers import ROOT, Server
 
 # Several processes, for two threads of one seldom meet where two requests do.
 _PROCESSES = "2"
 _THREADS = "16"
 _WSGI = "tests.legacy.site.wsgi:application"
-
-
-def original_python() -> str:
-    """The Python of the environment that has the original, which is made when it is not there."""
-    made = subprocess.run(["make", "original"], capture_output=True, text=True, cwd=ROOT)
-    require(made.returncode == 0, f"django-chunked-upload-patched (make original): {made.stderr}")
-    return str(ROOT / ".venvs/original/bin/python")
 
 
 @contextmanager

@@ -14,12 +14,13 @@ from conformance.legacy.registry import Check
 from conformance.legacy.target import NEEDS, Target
 from conformance.runner import Outcome, Result, run_checks
 from tests.conformance.http_server import serving
-from tests.legacy import faults_of_completing
+from tests.legacy import faults_of_answers, faults_of_completing, faults_of_ranges
 from tests.legacy.faults import FAULTS
 from tests.legacy.mounts import DAY_SECONDS, NOBODY, ONE, TWO
 from tests.legacy.reference import Reference
 
-assert faults_of_completing, "its faults are registered by importing it"
+# importing them registers their faults
+assert all((faults_of_answers, faults_of_completing, faults_of_ranges))
 
 JOBS = 8
 RACES = 3

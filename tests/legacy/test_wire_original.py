@@ -12,8 +12,9 @@ from conformance.legacy.checks import ALL
 from conformance.legacy.registry import Check
 from conformance.runner import Outcome
 from tests.legacy.mounts import CASES, Mount, Results, explain, results_of
+from tests.legacy.original import original_python
 from tests.legacy.orphans import REFUSALS, left_by_refused_first_chunks
-from tests.legacy.sites import original_python, running_site
+from tests.legacy.sites import running_site
 
 pytestmark = pytest.mark.original
 
@@ -39,7 +40,7 @@ FAULTS = {
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    return results_of(tmp_path_factory.mktemp("original"), python=original_python())
+    return results_of(tmp_path_factory.mktemp("original"), python=str(original_python()))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,7 @@ def test_the_original(mount: Mount, check: Check, results: Results) -> None:
 
 def test_refused_first_chunks_leave_files(tmp_path: Path) -> None:
     """Section 7, row 5: the fault that ours must not have is one that can be seen."""
-    with running_site(tmp_path, python=original_python()) as server:
+    with running_site(tmp_path, python=str(original_python())) as server:
         assert len(left_by_refused_first_chunks(server)) == REFUSALS
 
 

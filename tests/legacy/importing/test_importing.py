@@ -110,6 +110,8 @@ def site(place: Path, database: str) -> Iterator[Site]:
             "PYTHONPATH": str(ROOT),
         }
         made = Site(place, environ)
+        made.run("-m", "django", "migrate", "-v0")
+        # what has no migrations refers to tables of what has
         made.run("-m", "django", "migrate", "-v0", "--run-syncdb")
         yield made
 

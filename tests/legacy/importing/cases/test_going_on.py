@@ -1,9 +1,14 @@
 """Imported uploads go on by either protocol, as if they had been made here."""
 
 import hashlib
+import os
+import time
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as site
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
@@ -12,6 +17,7 @@ from django.test import Client
 from tests.legacy.importing.cases.support import CONTENT, complete, put, run, table, taken
 from tests.legacy.importing.tables.models import DrfUpload, ElsewhereUpload
 from tusbridge.models import Upload
+from tusbridge.service import UploadService
 from tusbridge.signals import upload_completed, upload_created
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -152,8 +158,35 @@ def test_a_sweep_leaves_what_was_imported_alone_with_orphans_and_all() -> None:
             make() if model is None else make(model)
     run()
     run("--model", "tables.ElsewhereUpload")
+    for path in Path(site.PLACE).rglob("*"):
+        if path.is_file() and "sqlite3" not in path.name:
+            os.utime(path, (time.time() - 86_400,) * 2)
     call_command("tusbridge_sweep", "--orphans", "--missing", "--remove-missing", verbosity=0)
     assert Upload.objects.count() == 4
+    for upload in Upload.objects.filter(status=1):
+        assert b"".join(UploadService().read_unfinished(upload, 0, 10)) == CONTENT
     for upload in Upload.objects.filter(status=2):
         with upload.file.open("rb") as file:
             assert file.read() == CONTENT
+
+
+def test_an_expired_upload_goes_on_by_tus_for_a_day_and_by_chunks_no_more(client: Client) -> None:
+    row = put(content=b"hello", age=timedelta(days=9))
+    run("--expired")
+    answer = send(client, row.upload_id, b"world", "5-9/10")
+    assert (answer.status_code, answer.json()) == (410, {"detail": "Upload has expired"})
+    call_command("tusbridge_sweep", verbosity=0)
+    fields = {**TUS, "Upload-Offset": "5", "Upload-Length": "10"}
+    url = f"/files/{row.upload_id}"
+    assert client.patch(url, b"world", BYTES, headers=fields).status_code == 204
+    assert downloaded(client, row.upload_id) == CONTENT
+
+
+def test_an_import_is_taken_back_without_its_files() -> None:
+    """As the guide has it."""
+    rows = [put(), complete()]
+    run()
+    uploads = Upload.objects.filter(protocol="legacy")
+    uploads._raw_delete(uploads.db)
+    assert all(Path(row.file.path).read_bytes() == CONTENT for row in rows)
+    assert table(run()[1]) == {"imported, complete": "1", "imported, in flight": "1"}

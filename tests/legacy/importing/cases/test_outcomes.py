@@ -46,7 +46,7 @@ def test_a_complete_upload_keeps_all_that_its_row_says_and_its_file_stays(user: 
     assert partials() == []
 
 
-def test_an_unfinished_upload_keeps_its_offset_and_its_file_is_found_at_first_use(
+def test_an_unfinished_upload_keeps_its_offset_and_its_file_is_taken_by_the_first_chunk(
     user: User,
 ) -> None:
     row = put(user=user, content=b"hello")
@@ -61,9 +61,15 @@ def test_an_unfinished_upload_keeps_its_offset_and_its_file_is_found_at_first_us
     assert upload.expires_at >= row.expires_on
     assert path.exists()
     assert partials() == []
-    assert b"".join(UploadService().read_unfinished(upload, 0, 5)) == b"hello"
+    service = UploadService()
+    assert b"".join(service.read_unfinished(upload, 0, 5)) == b"hello"
+    assert path.exists()
+    chunk = service.begin_chunk(upload, 5, 100, again=lambda: upload)
+    chunk.feed([b"world"])
+    chunk.commit({})
+    assert b"".join(service.read_unfinished(upload, 0, 10)) == CONTENT
     assert not path.exists()
-    assert partials() == [row.upload_id]
+    assert partials() == [row.upload_id, f"{row.upload_id}.lock"]
 
 
 def test_bytes_beyond_the_offset_are_nobodys() -> None:

@@ -15,6 +15,7 @@ from django.db import models
 
 from legacy.models import AbstractChunkedUpload as OurAbstractChunkedUpload
 from tests.legacy.importing.old.models import AbstractChunkedUpload, ChunkedUpload, part_name
+from tusbridge.models import AbstractUpload
 
 USER = settings.AUTH_USER_MODEL
 
@@ -175,3 +176,11 @@ class UsersTarget(OurAbstractChunkedUpload):
     """One in which every upload is somebody's."""
 
     user = models.ForeignKey(USER, on_delete=models.CASCADE)
+
+
+class PlainTarget(AbstractUpload):
+    """A site's model without the contract's members."""
+
+
+class PlainChild(PlainTarget):
+    """One that adds a table to it."""
