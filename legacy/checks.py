@@ -25,7 +25,7 @@ def _storage() -> list[CheckMessage]:
     try:
         UploadService().check_storage(conf.storage_alias())
     except (ImproperlyConfigured, ImportError, KeyError) as error:
-        hint = "Use a class that derives from FileSystemStorage."
+        hint = "Name a class of storage; unfinished uploads lie beside MEDIA_ROOT."
         return [Error(f"CHUNKED_UPLOAD_STORAGE_CLASS: {error}", hint=hint, id="legacy.E001")]
     return []
 

@@ -135,7 +135,7 @@ class Appending:
             self._commit(last=True, completes=at_length)
             self.close()
             if at_length:
-                self._service.finish(self.upload, self.token)
+                self._service.finish_soon(self.upload, self.token)
             _raise_if_cut(how)
 
     def _verify(self, how: BodyEnd) -> None:

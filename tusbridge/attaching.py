@@ -22,7 +22,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import SuspiciousFileOperation
@@ -35,7 +34,7 @@ from django.utils.text import get_valid_filename
 
 from tusbridge.conf import get_options
 from tusbridge.errors import AlreadyAttached, UploadNotFound
-from tusbridge.files import sync_path
+from tusbridge.files import sync_path, sync_up
 
 if TYPE_CHECKING:
     from tusbridge.models import AbstractUpload
@@ -191,13 +190,7 @@ def _make_durable(field_file: FieldFile) -> None:
     storage = field_file.storage
     if get_options().DURABILITY != "power" or not isinstance(storage, FileSystemStorage):
         return
-    path = Path(storage.path(str(field_file.name)))
-    sync_path(str(path))
-    location = Path(storage.location)
-    for folder in path.parents:
-        sync_path(str(folder))
-        if folder in (location, location.parent):
-            return
+    sync_up(storage.path(str(field_file.name)), str(storage.location))
 
 
 def _give_up(upload: "AbstractUpload", using: str) -> None:

@@ -61,15 +61,24 @@ class Completion:
     def settle_soon(self, upload: AbstractUpload) -> AbstractUpload:
         """As :meth:`settle`; but what takes long is done behind the answer."""
         service = self._service
-        is_long = (
-            _has_all_bytes(upload)
-            and service.store_of(upload).bytes_to_copy(service.blob_of(upload), upload.offset)
-            > COPY_WHILE_WAITING
-        )
-        if not is_long:
+        if not (_has_all_bytes(upload) and self._is_long(upload)):
             return service.settle(upload)
         in_background(upload.upload_id, partial(service.settle, upload))
         return upload
+
+    def finish_soon(self, upload: AbstractUpload, token: str) -> None:
+        """As :meth:`finish`; but what takes long is done behind the answer, by whoever takes the
+        lease then."""
+        if upload.is_part or not self._is_long(upload):
+            self.finish(upload, token)
+            return
+        leases.release(self._model, upload.pk, token=token)
+        in_background(upload.upload_id, partial(self._service.settle, upload))
+
+    def _is_long(self, upload: AbstractUpload) -> bool:
+        service = self._service
+        store = service.store_of(upload)
+        return store.bytes_to_copy(service.blob_of(upload), upload.offset) > COPY_WHILE_WAITING
 
     def complete(self, upload: AbstractUpload) -> None:
         """Complete an upload with the bytes that it has, because its client says so.
@@ -147,8 +156,8 @@ class Completion:
     def _publish(self, upload: AbstractUpload, token: str) -> None:
         assert upload.length is not None, "whoever completes an upload knows its length"
         service = self._service
-        renew = partial(
-            leases.renew, self._model, upload.pk, token=token, ttl=COMPLETING_TTL_SECONDS
+        renew = _from_any_thread(
+            partial(leases.renew, self._model, upload.pk, token=token, ttl=COMPLETING_TTL_SECONDS)
         )
         try:
             service.store_of(upload).complete(
@@ -220,6 +229,21 @@ def _log_unsettled(upload: AbstractUpload, error: UploadError) -> None:
     logger.warning(
         "upload-not-completed", extra={"upload_id": upload.upload_id, "code": error.code}
     )
+
+
+def _from_any_thread(ask: Callable[[], bool]) -> Callable[[], bool]:
+    """The same for a store that also asks in threads of its own, whose connections nobody else
+    gives back."""
+    owner = threading.get_ident()
+
+    def asked() -> bool:
+        try:
+            return ask()
+        finally:
+            if threading.get_ident() != owner:
+                release_connections()
+
+    return asked
 
 
 @contextmanager

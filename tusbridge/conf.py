@@ -27,8 +27,9 @@ class Options(BaseModel):
     )
     PARTIALS_DIR: str | None = Field(
         None,
-        description="Folder of unfinished bytes, on the storage's file system and outside it; "
-        "by default beside the storage's folder, with `.partial` added.",
+        description="Folder of unfinished bytes, on the storage's file system and outside it; by "
+        "default beside the storage's folder, with `.partial` added. For a storage that is no "
+        "plain FileSystemStorage any folder outside of MEDIA_ROOT, by default beside that.",
     )
     MAX_LENGTH: int = Field(
         DEFAULT_MAX_LENGTH, ge=0, le=MAX_INTEGER, description="Bytes of one upload, at most."

@@ -5,6 +5,8 @@ imports Django, and every error is the operating system's.
 import fcntl
 import os
 import time
+from contextlib import suppress
+from pathlib import Path
 
 _LOCK_POLL_SECONDS = 0.01
 # What a lock file holds once its upload is completed or deleted: nobody's token.
@@ -36,6 +38,18 @@ def flock_within(fd: int, patience: float) -> bool:
             time.sleep(_LOCK_POLL_SECONDS)
         else:
             return True
+
+
+def sync_up(path: str, top: str) -> None:
+    """fsync a file and the folders above it: up to ``top``, and the one that has its entry where
+    that may be opened."""
+    sync_path(path)
+    for folder in Path(path).parents:
+        sync_path(str(folder))
+        if folder == Path(top):
+            break
+    with suppress(PermissionError):
+        sync_path(str(Path(top).parent))
 
 
 def sync_path(path: str) -> None:

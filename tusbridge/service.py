@@ -378,6 +378,10 @@ class UploadService:
         """
         Completion(self).finish(upload, token)
 
+    def finish_soon(self, upload: AbstractUpload, token: str) -> None:
+        """As :meth:`finish`; but what takes long is done behind the answer."""
+        Completion(self).finish_soon(upload, token)
+
     def announce_completed(self, upload: AbstractUpload) -> None:
         """Tell receivers that the upload is complete, and note that they were told."""
         Completion(self).announce(upload)

@@ -299,16 +299,18 @@ class Sweeper:
     # -- bytes
 
     def _stores(self) -> list[Store]:
-        """Those that rows name, and the one that new uploads go to; each place once."""
+        """Those that rows name, and the one that new uploads go to; each place once, by the store
+        that meets most there."""
         with database_errors(self._rows().db):
             aliases = set(self._rows().values_list("storage_alias", flat=True).distinct())
         options = self._service.options
-        stores = {}
+        stores: dict[str, Store] = {}
         for alias in sorted(aliases | {options.STORAGE}):
             # of a storage that the settings do not know any more, nothing can be walked
             with suppress(ImproperlyConfigured):
                 store = get_store(alias, options)
-                stores[store.place] = store
+                if store.leaves_copies or store.place not in stores:
+                    stores[store.place] = store
         return list(stores.values())
 
     def _orphans_in(self, store: Store) -> Iterator[Finding]:

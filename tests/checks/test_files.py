@@ -51,11 +51,63 @@ class TestFiles:
         storage(backend, **options)
         assert ids() == ["E003"]
 
-    @pytest.mark.parametrize("backend", [InMemoryStorage, OwnWay])
-    def test_E004_a_storage_that_there_is_no_store_for(self, storage: Any, backend: Any) -> None:  # noqa: N802
-        storage(f"{__name__}.{backend.__name__}")
+    def test_E004_a_storage_with_no_folder_for_unfinished_uploads(  # noqa: N802
+        self, settings: Any, storage: Any, tusbridge_settings: Callable[..., None], tmp_path: Path
+    ) -> None:
+        storage(InMemoryStorage)
+        settings.MEDIA_ROOT = ""
         assert ids() == ["E004"]
-        assert backend.__name__ in texts()
+        assert "PARTIALS_DIR" in texts()
+        tusbridge_settings(PARTIALS_DIR=str(tmp_path / "spool"))
+        assert ids() == []
+
+    def test_E004_what_is_no_storage(self, storage: Any) -> None:  # noqa: N802
+        storage("builtins.object")
+        assert ids() == ["E004"]
+        assert "no Django storage" in texts()
+
+    @pytest.mark.parametrize("backend", [InMemoryStorage, OwnWay])
+    def test_any_other_kind_of_storage_is_right(self, storage: Any, backend: Any) -> None:
+        storage(f"{__name__}.{backend.__name__}")
+        assert ids() == []
+
+    @pytest.mark.parametrize("backend", [InMemoryStorage, OwnWay])
+    def test_unfinished_uploads_may_lie_on_another_file_system_than_a_storage_that_copies(
+        self, media: Path, storage: Any, tusbridge_settings: Callable[..., None], backend: Any
+    ) -> None:
+        media.mkdir()
+        other = Path("/dev/shm")
+        require(other.is_dir() and other.stat().st_dev != media.stat().st_dev, "/dev/shm")
+        storage(f"{__name__}.{backend.__name__}")
+        tusbridge_settings(PARTIALS_DIR=str(other))
+        assert ids() == []
+
+    @pytest.mark.parametrize("backend", [InMemoryStorage, OwnWay])
+    def test_their_folder_is_looked_at_all_the_same(
+        self,
+        media: Path,
+        storage: Any,
+        tusbridge_settings: Callable[..., None],
+        tmp_path: Path,
+        backend: Any,
+    ) -> None:
+        storage(f"{__name__}.{backend.__name__}")
+        tusbridge_settings(PARTIALS_DIR=str(media / "partial"))
+        assert ids() == ["E007"]
+        (tmp_path / "file").touch()
+        tusbridge_settings(PARTIALS_DIR=str(tmp_path / "file"))
+        assert ids() == ["W002"]
+        tusbridge_settings(PARTIALS_DIR="partial")
+        assert ids() == ["W012"]
+
+    @pytest.mark.parametrize("backend", [InMemoryStorage, OwnWay])
+    def test_W012_a_relative_media_root_is_told_once(  # noqa: N802
+        self, settings: Any, storage: Any, backend: Any
+    ) -> None:
+        storage(f"{__name__}.{backend.__name__}")
+        settings.MEDIA_ROOT = "media"
+        assert ids() == ["W012"]
+        assert "MEDIA_ROOT is 'media'" in texts()
 
     @pytest.mark.parametrize("below", ["", "partial", "a/b"])
     def test_E007_unfinished_uploads_where_they_are_published(  # noqa: N802

@@ -34,7 +34,7 @@ from tusbridge.models import AbstractUpload, Upload
 from tusbridge.protocol.checksums import parse_checksum
 from tusbridge.protocol.rules import AppendPlan, AppendRequest, CreateRequest
 from tusbridge.service import UploadService
-from tusbridge.stores.local import LocalWriter
+from tusbridge.stores.local_writer import LocalWriter
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

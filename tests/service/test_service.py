@@ -34,7 +34,8 @@ from tusbridge.models import AbstractUpload, Status, Upload
 from tusbridge.policy import Actor
 from tusbridge.protocol.rules import AppendRequest, CreateRequest
 from tusbridge.service import SweepResult, UploadService
-from tusbridge.stores.local import LocalStore, LocalWriter
+from tusbridge.stores.local import LocalStore
+from tusbridge.stores.local_writer import LocalWriter
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

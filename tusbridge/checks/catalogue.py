@@ -37,8 +37,8 @@ NO_STORAGE = Finding(
 )
 NO_STORE = Finding(
     id="E004",
-    text="Finished files cannot go to TUSBRIDGE['STORAGE'] = {alias!r}: {why}.",
-    hint="Name a FileSystemStorage in STORAGES, or register a store for this class of storage.",
+    text="No upload can be kept for TUSBRIDGE['STORAGE'] = {alias!r}: {why}.",
+    hint="Set TUSBRIDGE['PARTIALS_DIR'] to a folder on a disk of this machine.",
 )
 NO_POLICY = Finding(
     id="E005",
@@ -56,7 +56,8 @@ PUBLISHED_PARTIALS = Finding(
     id="E007",
     text="Unfinished uploads would lie in {folder}, which is inside {where}: web servers publish "
     "that.",
-    hint="Set TUSBRIDGE['PARTIALS_DIR'] to a folder outside of it, on the same file system.",
+    hint="Set TUSBRIDGE['PARTIALS_DIR'] to a folder outside of it; for a FileSystemStorage on the "
+    "same file system.",
 )
 WRONG_UPLOAD_TO = Finding(
     id="E008",

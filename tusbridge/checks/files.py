@@ -7,13 +7,14 @@ from pathlib import Path
 from django.conf import settings
 from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
-from django.core.files.storage import storages
+from django.core.files.storage import FileSystemStorage, Storage, storages
 
 from tusbridge.checks import catalogue
 from tusbridge.conf import Options
 from tusbridge.models import get_upload_model, upload_to
 from tusbridge.stores import Store, get_store
 from tusbridge.stores.local import LocalStore
+from tusbridge.stores.local_bytes import LocalBytes
 
 
 def check_storage(options: Options) -> Iterator[CheckMessage]:
@@ -58,29 +59,34 @@ def check_upload_to(options: Options) -> Iterator[CheckMessage]:
 
 
 def _check_folders(store: Store, options: Options) -> Iterator[CheckMessage]:
-    if not isinstance(store, LocalStore):
+    if not isinstance(store, LocalBytes):
         return
-    location, partials = str(store.storage.location), store.root
-    yield from _check_relative(store, options)
+    storage: Storage | None = getattr(store, "storage", None)
+    # other kinds have no folder, or none that is anybody's concern
+    location = str(storage.location) if isinstance(storage, FileSystemStorage) else ""
+    yield from _check_relative(storage, options)
     for where, published in (
         ("the storage's folder", location),
         ("MEDIA_ROOT", settings.MEDIA_ROOT),
         ("STATIC_ROOT", settings.STATIC_ROOT),
     ):
-        if published and _is_inside(partials, str(published)):
-            yield catalogue.PUBLISHED_PARTIALS(folder=partials, where=where)
+        if published and _is_inside(store.root, str(published)):
+            yield catalogue.PUBLISHED_PARTIALS(folder=store.root, where=where)
             break
-    for folder in (location, partials):
+    folders = [folder for folder in (location, store.root) if folder]
+    for folder in folders:
         if not _can_be_written(folder):
             yield catalogue.NOT_WRITABLE(folder=folder)
-    devices = {os.stat(folder).st_dev for folder in (location, partials) if os.path.isdir(folder)}
-    if len(devices) > 1:
-        yield catalogue.OTHER_FILE_SYSTEM(folder=partials, location=location)
+    devices = {os.stat(folder).st_dev for folder in folders if os.path.isdir(folder)}
+    if len(devices) > 1 and isinstance(store, LocalStore):
+        yield catalogue.OTHER_FILE_SYSTEM(folder=store.root, location=location)
 
 
-def _check_relative(store: LocalStore, options: Options) -> Iterator[CheckMessage]:
-    base = str(store.storage.base_location)
-    if not os.path.isabs(base):
+def _check_relative(storage: Storage | None, options: Options) -> Iterator[CheckMessage]:
+    base = None if options.PARTIALS_DIR else str(settings.MEDIA_ROOT)
+    if isinstance(storage, FileSystemStorage):
+        base = str(storage.base_location)
+    if base is not None and not os.path.isabs(base):
         is_media_root = base == str(settings.MEDIA_ROOT)
         setting = (
             "MEDIA_ROOT" if is_media_root else f"The location of STORAGES[{options.STORAGE!r}]"

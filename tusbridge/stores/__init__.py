@@ -1,4 +1,6 @@
-"""Stores by the class behind a Django ``STORAGES`` alias."""
+"""Stores by the class behind a Django ``STORAGES`` alias: a local folder whose files are finished
+by rename for a plain FileSystemStorage, and for any other the spooled one.
+"""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -11,6 +13,7 @@ from django.core.signals import setting_changed
 from tusbridge.conf import Options
 from tusbridge.stores.base import Blob, Store, Stray, Writer
 from tusbridge.stores.local import LocalStore, partials_dir
+from tusbridge.stores.spooled import SpooledStore, spool_dir
 
 __all__ = ["Blob", "Store", "Stray", "Writer", "get_store", "register"]
 
@@ -27,7 +30,8 @@ def register(storage_class: type[Storage], factory: Factory) -> None:
 def get_store(alias: str, options: Options) -> Store:
     """The store for the storage behind the alias.
 
-    :raises ImproperlyConfigured: no store fits that class of storage.
+    :raises ImproperlyConfigured: no store fits that class of storage, or unfinished bytes have
+        no folder.
     """
     return _get_store(alias, options)
 
@@ -39,16 +43,14 @@ def _get_store(alias: str, options: Options) -> Store:
         if cls in _factories:
             return _factories[cls](storage, options)
     raise ImproperlyConfigured(
-        f"STORAGES[{alias!r}] is a {type(storage).__name__}, for which there is no store; "
-        "use a FileSystemStorage, or name another alias in TUSBRIDGE['STORAGE']"
+        f"STORAGES[{alias!r}] is a {type(storage).__name__}, which is no Django storage"
     )
 
 
 def _local_store(storage: FileSystemStorage, options: Options) -> Store:
-    if any("_save" in vars(cls) for cls in _classes_below(type(storage), FileSystemStorage)):
-        raise ImproperlyConfigured(
-            f"{type(storage).__name__} saves files in its own way, which a rename would pass by"
-        )
+    if _saves_in_its_own_way(type(storage)):
+        # a rename would pass that by
+        return _spooled_store(storage, options)
     return LocalStore(
         storage,
         partials_dir(storage, options.PARTIALS_DIR),
@@ -56,11 +58,18 @@ def _local_store(storage: FileSystemStorage, options: Options) -> Store:
     )
 
 
-def _classes_below(cls: type, base: type) -> list[type]:
-    return list(cls.__mro__[: cls.__mro__.index(base)])
+def _saves_in_its_own_way(cls: type[FileSystemStorage]) -> bool:
+    below = cls.__mro__[: cls.__mro__.index(FileSystemStorage)]
+    return any({"save", "_save"} & vars(one).keys() for one in below)
+
+
+def _spooled_store(storage: Storage, options: Options) -> Store:
+    root = spool_dir(options.PARTIALS_DIR)
+    return SpooledStore(storage, root, durable=options.DURABILITY == "power")
 
 
 register(FileSystemStorage, _local_store)
+register(Storage, _spooled_store)
 
 
 def _forget_stores(*, setting: str, **_: object) -> None:

@@ -87,6 +87,8 @@ class Store(ABC):
 
     # Whether finished uploads can be joined without their bytes passing through the client.
     supports_concat = False
+    # Whether a crash may leave copies beside finished files, so that a walk goes there too.
+    leaves_copies = False
 
     @abstractmethod
     def create(self, key: str, length: int | None) -> Blob:
@@ -99,8 +101,9 @@ class Store(ABC):
     def writer(self, blob: Blob, offset: int, token: str, still_mine: Callable[[], bool]) -> Writer:
         """A writer from ``offset`` on, fenced by the lease's token.
 
-        ``still_mine`` asks whether the row still names the token; it is called once, while no
-        other writer can touch the bytes. Nothing is opened before the first ``write``.
+        ``still_mine`` asks whether the row still names the token; it is called while no other
+        writer can touch the bytes, and once more after bytes were fetched that another program
+        left. Nothing is opened before the first ``write``.
         """
 
     @abstractmethod
@@ -145,7 +148,8 @@ class Store(ABC):
         """Make the ``length`` bytes the storage's file ``name``, durably. Idempotent: it may be
         called again after a crash at any step, by another holder of the lease.
 
-        ``still_mine`` renews the lease and tells whether it is held; called between long steps.
+        ``still_mine`` renews the lease and tells whether it is held; called between long steps,
+        and maybe from another thread.
 
         :raises BlobTruncated: fewer bytes are there.
         :raises LeaseLost: somebody else is at it.

@@ -2,10 +2,10 @@
 
 import errno
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tusbridge.errors import StoreError, StoreFull
+from tusbridge.errors import BlobTruncated, LeaseLost, StoreError, StoreFull
 
 logger = logging.getLogger("tusbridge.store")
 
@@ -26,3 +26,17 @@ def store_errors() -> Iterator[None]:
             raise StoreFull from error
         logger.exception("store-error", extra={"errno": error.errno})
         raise StoreError from error
+
+
+@contextmanager
+def unless_lost(still_mine: Callable[[], bool]) -> Iterator[None]:
+    """What fails because somebody else has deleted, or completed, the upload is no failure.
+
+    :raises LeaseLost: instead.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, BlobTruncated | LeaseLost) or still_mine():
+            raise
+        raise LeaseLost from error

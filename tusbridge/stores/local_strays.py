@@ -11,9 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
-from django.core.files.storage import FileSystemStorage
-
-from tusbridge.errors import StoreError, UploadNotFound
+from tusbridge.errors import StoreError
 from tusbridge.files import CLOSED, lock_file
 from tusbridge.stores.base import Store, Stray
 from tusbridge.stores.local_errors import store_errors
@@ -39,7 +37,6 @@ _BESIDE = re.compile(r"\.(?:lock|claim)\Z", re.ASCII)
 class LocalStrays(Store):
     """The part of the local store that looks at its folders as a whole."""
 
-    storage: FileSystemStorage
     root: str
     lock_patience: float
 
@@ -47,21 +44,10 @@ class LocalStrays(Store):
     def place(self) -> str:
         return self.root
 
-    def length(self, name: str) -> int:
-        with store_errors():
-            try:
-                return os.stat(self.storage.path(name)).st_size
-            except FileNotFoundError as error:
-                if not _has_entries(str(self.storage.location)):
-                    # a disk that is not mounted must not make us forget uploads
-                    raise StoreError("the storage's folder is empty or not there") from error
-                raise UploadNotFound from error
-
     def strays(self, grace_seconds: float) -> Iterator[Stray]:
         oldest = time.time() - grace_seconds
         with store_errors():
             yield from _in_partials(self.root, oldest)
-            yield from _beside_finished(str(self.storage.location), oldest)
 
     def remove_stray(self, stray: Stray) -> bool:
         with store_errors():
@@ -108,12 +94,12 @@ def _in_partials(root: str, oldest: float) -> Iterator[Stray]:
                 yield from _if_old(entry, match[1], oldest, is_link=bool(match[2]))
 
 
-def _beside_finished(folder: str, oldest: float) -> Iterator[Stray]:
+def beside_finished(folder: str, oldest: float) -> Iterator[Stray]:
     """Copies that did not become a finished file, in all folders of the storage."""
     for entry in _entries(folder):
         if entry.is_dir(follow_symlinks=False):
             try:
-                yield from _beside_finished(entry.path, oldest)
+                yield from beside_finished(entry.path, oldest)
             except PermissionError:
                 # a folder of the site's own; none where this store may write
                 logger.warning("folder-not-walked", extra={"folder": entry.path})
@@ -165,5 +151,10 @@ def _unlink(path: str) -> bool:
     return True
 
 
-def _has_entries(folder: str) -> bool:
-    return any(True for _ in _entries(folder))
+def check_there(folder: str) -> None:
+    """A disk that is not mounted must not make us forget uploads.
+
+    :raises StoreError: the storage's folder looks as if so it were.
+    """
+    if not any(True for _ in _entries(folder)):
+        raise StoreError("the storage's folder is empty or not there")

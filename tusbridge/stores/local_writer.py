@@ -14,7 +14,7 @@ from tusbridge.stores.files import make_folders
 from tusbridge.stores.local_errors import store_errors
 
 if TYPE_CHECKING:
-    from tusbridge.stores.local import LocalStore
+    from tusbridge.stores.local_bytes import LocalBytes
 
 logger = logging.getLogger("tusbridge.store")
 
@@ -27,7 +27,7 @@ class LocalWriter(Writer):
 
     def __init__(
         self,
-        store: "LocalStore",
+        store: "LocalBytes",
         blob: Blob,
         offset: int,
         token: str,
@@ -90,7 +90,7 @@ class LocalWriter(Writer):
         self.close()
 
     def _open_data(self) -> int:
-        self._store.take_found(self._segment)
+        self._store.take_found(self._segment, self._still_mine)
         position = self.offset - self._segment.start
         try:
             size = self._store.size(self._segment, position)
