@@ -18,7 +18,7 @@ ORIGINAL := django-chunked-upload-patched==2.1.0 'Django==5.2.*' gunicorn django
 DATABASE_URLS ?= postgresql://root@127.0.0.1:5432/test mysql://root@127.0.0.1:3306/test
 DATABASE_TESTS := tests/leases tests/service tests/api tests/test_quotas.py
 
-.PHONY: help run test test-services original torture fuzz lint format frontend matrix wheel docs bench bench-quick clean
+.PHONY: help run test test-services original switch torture fuzz lint format frontend matrix matrix-3.12 matrix-3.13 wheel docs bench bench-legacy bench-quick clean
 
 help:
 	@echo "run             install and serve; ARGS='--port 9000'"
@@ -26,6 +26,7 @@ help:
 	@echo "test-services   those that need PostgreSQL, MariaDB, Chromium and root"
 	@echo "original        django-chunked-upload in .venvs/original, to compare with"
 	@echo "torture         the long proofs: 50 kills, 5 tortures on each database, 1,000 slow clients"
+	@echo "switch          a site of django-chunked-upload goes over to ours, on each database"
 	@echo "fuzz            12,000 cases of almost right requests for each server; FUZZ=100000 for more"
 	@echo "lint            ruff, mypy, import-linter, migrations"
 	@echo "format          let ruff format"
@@ -34,6 +35,7 @@ help:
 	@echo "wheel           build the wheel and try it where the sources are not"
 	@echo "docs            the documentation, to build/docs"
 	@echo "bench           CPU per GiB and per request, beside bare servers"
+	@echo "bench-legacy    the same of chunks of forms, beside the original"
 
 run: $(VENV)/.server frontend-if-npm
 	$(BIN)/tusbridge serve $(ARGS)
@@ -54,6 +56,10 @@ original: .venvs/original/.made
 	$(PYTHON) -m venv .venvs/original
 	.venvs/original/bin/python -m pip --disable-pip-version-check -q install -c constraints.txt $(ORIGINAL)
 	touch $@
+
+switch: $(VENV)/.services original
+	TUSBRIDGE_SWITCH_DATABASES="sqlite postgresql mariadb" \
+	  $(BIN)/python -m pytest tests/legacy/test_switch.py $(ARGS)
 
 torture: $(VENV)/.services
 	TUSBRIDGE_KILLS=50 TUSBRIDGE_TORTURE_RUNS=5 TUSBRIDGE_CROWD=1000 TUSBRIDGE_BIG_MIB=2048 \
@@ -86,8 +92,12 @@ frontend/node_modules/.built: frontend/package-lock.json frontend/build.mjs $(wi
 	cd frontend && npm ci --silent --no-audit --no-fund && npm run --silent build
 	touch $@
 
-matrix:
+matrix: matrix-3.12 matrix-3.13
+
+matrix-3.12:
 	$(MAKE) test PYTHON=python3.12 VENV=.venvs/3.12 DJANGO='Django==6.0.*'
+
+matrix-3.13:
 	$(MAKE) test PYTHON=python3.13 VENV=.venvs/3.13 DJANGO='Django==6.1.*'
 
 wheel: $(VENV)/.lint frontend
@@ -102,8 +112,12 @@ docs: $(VENV)/.docs
 bench: $(VENV)/.services
 	$(BIN)/python -m benchmarks $(ARGS)
 
-bench-quick: $(VENV)/.services
+bench-legacy: $(VENV)/.services original
+	$(BIN)/python -m benchmarks.legacy --original .venvs/original/bin/python $(ARGS)
+
+bench-quick: $(VENV)/.services original
 	$(BIN)/python -m benchmarks --mib 64 --rounds 1 --requests 200
+	$(BIN)/python -m benchmarks.legacy --original .venvs/original/bin/python --mib 64 --rounds 1
 
 clean:
 	rm -rf $(VENV) .venvs dist build frontend/node_modules tusbridge/static

@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.files.storage import Storage, storages
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.core.serializers.json import DjangoJSONEncoder
 from django.core.signals import setting_changed
 from django.utils.functional import LazyObject, empty
@@ -90,10 +91,14 @@ def storage_alias() -> str:
 
 
 class _CurrentStorage(LazyObject):  # type: ignore[type-arg]
-    """The storage that the settings name now."""
+    """The storage that the settings name now; with settings that are wrong a plain one stands in,
+    so that ``manage.py check`` comes to say what is."""
 
     def _setup(self) -> None:
-        self._wrapped = storages[storage_alias()]
+        try:
+            self._wrapped = storages[storage_alias()]
+        except (ImproperlyConfigured, ImportError):
+            self._wrapped = FileSystemStorage()
 
     def forget(self) -> None:
         self._wrapped = empty  # type: ignore[assignment]
