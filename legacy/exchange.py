@@ -24,6 +24,8 @@ from tusbridge.service import UploadService
 _PIECE = 1024 * 1024
 # Seconds to wait for another request to end what it does to the same upload.
 BUSY_SECONDS = 10.0
+# Seconds between a file's coming into the storage and its row's saying so, at most.
+_MOVING_SECONDS = 3.0
 # Bytes: more than any chunk has.
 ANY_SIZE = 2**63 - 1
 
@@ -213,13 +215,16 @@ def md5_of(upload: AbstractUpload) -> str:
 
     :raises StoreError: they cannot be read.
     """
-    try:
-        return _md5_of(upload)
-    except StoreError:
-        # somebody may just have completed it: the bytes are elsewhere now
-        if upload.is_complete or not reread(upload).is_complete:
-            raise
-        return _md5_of(upload)
+    deadline = time.monotonic() + _MOVING_SECONDS
+    while True:
+        try:
+            return _md5_of(upload)
+        except StoreError:
+            # somebody may just be completing it: the bytes are on their way to the storage
+            if upload.is_complete or time.monotonic() > deadline:
+                raise
+        service_of(upload).pause()
+        reread(upload)
 
 
 def _md5_of(upload: AbstractUpload) -> str:
