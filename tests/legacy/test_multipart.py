@@ -143,27 +143,62 @@ def test_pieces_go_on_as_they_came() -> None:
 
 
 class TestWhatDjangoLimits:
-    def test_fields(self, settings: Any) -> None:
+    def test_r29_parts_without_a_name(self, settings: Any) -> None:
+        settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 2
+        nameless = b"--" + BOUNDARY + b"\r\nX: y\r\n\r\n\r\n"
+        parsed(nameless * 2 + b"--" + BOUNDARY + b"--\r\n")
+        with pytest.raises(TooManyFieldsSent):
+            parsed(nameless * 3 + b"--" + BOUNDARY + b"--\r\n")
+
+    def test_r29_fields(self, settings: Any) -> None:
         settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 2
         parsed(body_of([("a", None, b"")] * 2))
         with pytest.raises(TooManyFieldsSent):
             parsed(body_of([("a", None, b"")] * 3))
 
-    def test_files(self, settings: Any) -> None:
+    def test_r29_files(self, settings: Any) -> None:
         settings.DATA_UPLOAD_MAX_NUMBER_FILES = 2
         parsed(body_of([("a", "x", b"")] * 2))
         with pytest.raises(TooManyFilesSent):
             parsed(body_of([("a", "x", b"")] * 3))
 
-    def test_bytes_of_fields_but_not_of_files(self, settings: Any) -> None:
+    def test_r29_bytes_of_fields_but_not_of_files(self, settings: Any) -> None:
         settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
         parsed(body_of([("a", None, b"x" * 90), ("file", "x", b"x" * 1000)]))
         with pytest.raises(RequestDataTooBig):
             parsed(body_of([("a", None, b"x" * 101)]))
 
-    def test_heads(self) -> None:
+    def test_r29_heads(self) -> None:
         with pytest.raises(MultiPartParserError):
             parsed(body_of([("a", None, b"")], head=f"X: {'x' * 20_000}\r\n"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"\r" * 10**6, id="preamble-of-line-ends"),
+        pytest.param(b"\r\n--" * 250_000, id="preamble-of-half-boundaries"),
+        pytest.param(
+            body_of([("a", None, b"\r\n----boun" * 50_000)]), id="a-field-of-half-boundaries"
+        ),
+        pytest.param(
+            body_of([("a", "f", b"\r\n----boun" * 90_000)]), id="a-file-of-half-boundaries"
+        ),
+    ],
+)
+def test_r29_no_body_costs_more_than_its_length(body: bytes) -> None:
+    """Ten times the bytes, in pieces as small as they come, are ten times the work, no more."""
+    stream, calls = io.BytesIO(body), 0
+
+    def read() -> bytes:
+        nonlocal calls
+        calls += 1
+        return stream.read(100)
+
+    form = FormParser(read, BOUNDARY, "utf-8", handlers_of(body), str)
+    # the time limit of a test is a hundred times what this takes
+    form.parse()
+    assert calls <= len(body) // 100 + 3
 
 
 class TestHandlers:
