@@ -12,7 +12,7 @@ from typing import Any
 from tusbridge import errors
 
 # What the views match the field against, by default.
-CONTENT_RANGE = re.compile(r"^bytes (?P<start>\d+)-(?P<end>\d+)/(?P<total>\d+)$")
+CONTENT_RANGE = re.compile(r"^bytes (?P<start>\d+)-(?P<end>\d+)/(?P<total>\d+)$", re.ASCII)
 # The largest number that the row's columns take.
 MAX_INTEGER = 2**63 - 1
 # Decimal digits that are certainly more than MAX_INTEGER.
