@@ -110,7 +110,10 @@ class UploadService:
         try:
             available = self.store_of(upload).available(self.blob_of(upload), upload.offset)
         except StoreError:
-            self.find(upload_id, actor, self.policy.check_read)  # it may have gone meanwhile
+            # it may have gone meanwhile, or be on its way into the storage
+            again = self.find(upload_id, actor, self.policy.check_read)
+            if again.is_complete or again.recorded_name:
+                return self.settle_soon(again)
             logger.error("bytes-missing", extra={"upload_id": upload_id})
             raise
         if available < upload.offset:

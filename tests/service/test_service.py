@@ -703,3 +703,23 @@ def test_bytes_that_are_really_missing_are_told_to_whoever_reads_the_log(
         append(service, upload, 5, b"world")
     told = [r.message for r in caplog.records if r.levelname == "ERROR"]
     assert told.count("bytes-missing") == 2
+
+
+def test_r2_a_head_follows_the_bytes_into_the_storage(
+    service: UploadService, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Between a HEAD's look at the row and its look at the file, the last bytes complete it."""
+    upload = make(service)
+    append(service, upload, 0, b"hello")
+    look = LocalStore.available
+
+    def complete_then_look(store: LocalStore, blob: Any, offset: int) -> int:
+        monkeypatch.setattr(LocalStore, "available", look)
+        append(service, upload, 5, b"world")
+        return look(store, blob, offset)
+
+    monkeypatch.setattr(LocalStore, "available", complete_then_look)
+    told = service.head(upload.upload_id, NOBODY)
+    assert told.is_complete
+    assert told.offset == 10
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
