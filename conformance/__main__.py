@@ -8,11 +8,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from conformance.checks import ALL
-from conformance.legacy import cli as legacy
-from conformance.registry import Target
-from conformance.report import add_common_options, chosen, report
-from conformance.target import Headers
+from .checks import ALL
+from .legacy import cli as legacy
+from .registry import Target
+from .report import add_common_options, chosen, report
+from .target import Headers
 
 
 def main(arguments: list[str] | None = None) -> int:

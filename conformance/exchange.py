@@ -7,9 +7,9 @@ from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
-from conformance.expect import show
-from conformance.target import CheckFailed, NotTestable
-from conformance.wire import Connection, FieldLines, Response, WireError
+from .expect import show
+from .target import CheckFailed, NotTestable
+from .wire import Connection, FieldLines, Response, WireError
 
 # Answers that tell of a passing state; any other 5xx is a defect of the server.
 ALLOWED_5XX = (503, 507)

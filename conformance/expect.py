@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from conformance.target import CheckFailed
-from conformance.wire import Response
+from .target import CheckFailed
+from .wire import Response
 
 _NUMBER = re.compile(r"0|[1-9][0-9]*", re.ASCII)
 # RFC 9110, 5.6.7: the one form a sender may use.

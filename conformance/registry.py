@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from conformance.client import Client
-from conformance.exchange import run_body
-from conformance.target import CheckFailed, NotAnnounced, NotTestable, Target
+from .client import Client
+from .exchange import run_body
+from .target import CheckFailed, NotAnnounced, NotTestable, Target
 
 __all__ = [
     "Check",

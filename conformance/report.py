@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TypeVar
 
-from conformance.runner import Check, Outcome, Result, Runnable, iterate, select
+from .runner import Check, Outcome, Result, Runnable, iterate, select
 
 Target = TypeVar("Target")
 

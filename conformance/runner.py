@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
-from conformance.target import CheckFailed, NotAnnounced, NotTestable
+from .target import CheckFailed, NotAnnounced, NotTestable
 
 Target = TypeVar("Target")
 Target_contra = TypeVar("Target_contra", contravariant=True)

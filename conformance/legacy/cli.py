@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from conformance.legacy.checks import ALL
-from conformance.legacy.target import Field, Target
-from conformance.report import add_common_options, chosen, header, report
-from conformance.target import Headers
+from ..report import add_common_options, chosen, header, report
+from ..target import Headers
+from .checks import ALL
+from .target import Field, Target
 
 
 def main(arguments: list[str]) -> int:

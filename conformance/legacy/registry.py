@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from conformance.exchange import run_body
-from conformance.legacy.client import Client
-from conformance.legacy.target import NEEDS, Target, require
+from ..exchange import run_body
+from .client import Client
+from .target import NEEDS, Target, require
 
 # CONTRACT: what the original does. FAULT: what a server should do better than the original.
 Level = Literal["CONTRACT", "FAULT"]

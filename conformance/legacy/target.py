@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from conformance.target import Headers, NotTestable
+from ..target import Headers, NotTestable
 
 Field = tuple[str, str]
 Anonymous = Literal["allowed", "refused"]
