@@ -42,7 +42,7 @@ class Client(Exchanges):
     """
 
     def __init__(self, target: Target) -> None:
-        super().__init__(target.timeout_seconds)
+        super().__init__(target.timeout_seconds, target.tls)
         self.target = target
 
     def start(

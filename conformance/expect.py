@@ -16,13 +16,9 @@ _IMF_FIXDATE_SHAPE = re.compile(
 )
 
 
-def show(response: Response) -> str:
-    return f"--- request\n{response.request}\n--- answer\n{response}"
-
-
 def expect(true: bool, message: str, response: Response) -> None:
     if not true:
-        raise CheckFailed(message, show(response))
+        raise CheckFailed(message, response.sent, str(response))
 
 
 def expect_status(response: Response, *allowed: int, why: str = "") -> None:

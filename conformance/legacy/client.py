@@ -47,7 +47,7 @@ class Client(Exchanges):
     """One check's connections to the target, and the violations seen on the way."""
 
     def __init__(self, target: Target) -> None:
-        super().__init__(target.timeout_seconds)
+        super().__init__(target.timeout_seconds, target.tls)
         self.target = target
 
     def content(self, count: int, seed: int = 1) -> bytes:
