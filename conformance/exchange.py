@@ -25,6 +25,7 @@ class Exchanges:
         self._tls = tls
         self._timeout_seconds = timeout_seconds
         self._connections: list[Connection] = []
+        self._raw: str | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -40,6 +41,7 @@ class Exchanges:
 
     def open(self, method: str, url: str, lines: FieldLines) -> Connection:
         """A connection of its own on which the head is sent."""
+        self._raw = self.raw()
         connection = Connection(url, self._timeout_seconds, self._tls)
         self._connections.append(connection)
         connection.send_head(method, target_of(url), lines)
@@ -56,7 +58,7 @@ class Exchanges:
     def raw(self) -> str | None:
         """What of the requests so far curl cannot repeat."""
         notes = (connection.sent.needs_socket for connection in self._connections)
-        return next((note for note in notes if note is not None), None)
+        return self._raw or next((note for note in notes if note is not None), None)
 
     def violations_of(self, response: Response) -> list[str]:
         """What is wrong with any such answer; a suite adds its own."""

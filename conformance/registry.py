@@ -41,6 +41,11 @@ class Check:
     title: str
     run: Callable[[Target], None]
 
+    @property
+    def group(self) -> str:
+        """Where the report has it."""
+        return self.section if self.extension is None else f"extension {self.extension}"
+
 
 _checks: dict[str, Check] = {}
 

@@ -19,7 +19,7 @@ _LONG = 300
 
 FieldLines = Sequence[tuple[str, str]]
 
-HALF_BODY = "only a part of the body is sent"
+HALF_BODY = "a body is sent in part, or in parts with other requests between them"
 HALF_CLOSED = "the client closes its side of the connection"
 RESET = "the connection is reset"
 SILENCE = "the client is silent for a while"
@@ -116,7 +116,8 @@ def printable(text: str) -> str:
 
 
 def _method(sent: Sent) -> list[str]:
-    return ["--head"] if sent.method == "HEAD" else ["-X", sent.method]
+    plain = {"HEAD": ["--head"], "GET": []}
+    return plain.get(sent.method, ["-X", sent.method])
 
 
 def _certificate(tls: Tls) -> list[str]:
@@ -133,7 +134,8 @@ def _fields(sent: Sent) -> list[str]:
         if own.get(name.lower()) != value:
             masked = "***" if name.lower() in SECRET_FIELDS else value
             words += ["-H", f"{name}: {masked}" if masked else f"{name};"]
-    unasked = ["Content-Type", "Expect"] if _says_a_body(sent) else []
+    unasked = ["Content-Type"] if _says_a_body(sent) else []
+    unasked += ["Expect"] if sent.given_bytes > KEPT_BYTES else []
     return words + [
         word for name in unasked if sent.value(name) is None for word in ("-H", f"{name}:")
     ]

@@ -343,7 +343,7 @@ def _connect(url: str, timeout_seconds: float, tls: Tls) -> socket.socket:
         plain = socket.create_connection((host, port), timeout_seconds)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return context(tls).wrap_socket(plain, server_hostname=host) if secure else plain
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise ConnectionLost(f"cannot connect to {host}:{port}: {error}") from error
 
 
