@@ -52,9 +52,8 @@ def junit_of(found: Findings) -> str:
     suite = ElementTree.SubElement(root, "testsuite", {"name": found.suite.name, **numbers})
     for result in found.results:
         _case(suite, found, result)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(
-        root, encoding="unicode"
-    )
+    text = ElementTree.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'
 
 
 def markdown_of(found: Findings) -> str:
@@ -100,7 +99,7 @@ def _check(found: Findings, result: Result) -> dict[str, Any]:
 
 def _case(suite: ElementTree.Element, found: Findings, result: Result) -> None:
     made = result.check
-    named = {"classname": f"{found.suite.name}.{made.group}", "name": made.id}
+    named = {"classname": made.group, "name": made.id}
     case = ElementTree.SubElement(suite, "testcase", {**named, "time": f"{result.seconds:.3f}"})
     if result.outcome is Outcome.FAIL:
         _failed_case(case, found, result)

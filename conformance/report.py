@@ -57,9 +57,8 @@ def _table(found: Findings, paint: Paint) -> Iterator[str]:
     levels = found.suite.levels
     groups = found.groups()
     width = max([len(name) for name in groups] + [10]) + 2
-    yield paint(
-        f"{'passed/run':<{width}}" + "".join(f"{level:<10}" for level in levels) + "not run", _DIM
-    )
+    heads = "".join(f"{level:<10}" for level in levels)
+    yield paint(f"{'passed/run':<{width}}{heads}not run", _DIM)
     for name, results in [*groups.items(), ("all", list(found.results))]:
         cells = "".join(_cell(found, level, results, paint) for level in levels)
         yield f"{name:<{width}}{cells}{tally(results).not_run}".rstrip()
