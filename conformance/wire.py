@@ -38,6 +38,8 @@ __all__ = [
 PIECE_BYTES = 65_536
 # No header section comes near it; a server that sends more is broken.
 MAX_HEAD_BYTES = 262_144
+# By then a server's session tickets are here.
+_TICKET_SECONDS = 0.2
 
 
 class WireError(Exception):
@@ -207,6 +209,9 @@ class Connection:
             socket.socket.shutdown(self._socket, socket.SHUT_WR)
         except OSError:
             return
+        if isinstance(self._socket, ssl.SSLSocket):
+            # a session ticket that nobody took would make the close a reset
+            self.readable(_TICKET_SECONDS)
 
     def close(self) -> None:
         self._socket.close()

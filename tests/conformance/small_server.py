@@ -10,13 +10,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def do_OPTIONS(self) -> None:  # noqa: N802
+    def do_OPTIONS(self) -> None:
         self._answer(204, {"Tus-Version": "1.0.0", "Tus-Extension": "creation"})
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         self._answer(201, {"Location": f"{self.path}1", "Content-Length": "0"})
 
-    def do_HEAD(self) -> None:  # noqa: N802
+    def do_HEAD(self) -> None:
         self._answer(200, {"Upload-Offset": "0", "Upload-Length": "10"})
 
     def log_message(self, *args: object) -> None:
