@@ -33,7 +33,7 @@ help:
 	@echo "frontend        build the upload page (needs Node.js)"
 	@echo "matrix          the tests on Python 3.12 with Django 6.0 and on 3.13 with Django 6.1"
 	@echo "wheel           build the wheel and try it where the sources are not"
-	@echo "wheel-conformance  the wheel of conformance/ alone, likewise"
+	@echo "wheel-conformance   likewise the wheel of conformance/ alone"
 	@echo "docs            the documentation, to build/docs"
 	@echo "bench           CPU per GiB and per request, beside bare servers"
 	@echo "bench-legacy    the same of chunks of forms, beside the original"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
+import re
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,13 +14,17 @@ from xml.etree import ElementTree
 
 import pytest
 
+import conformance
+from conformance import pytest_plugin
 from conformance.__main__ import main
 from conformance.checks import ALL
+from conformance.findings import LEGACY, TUS
 from tests.conformance.conftest import Certify
 from tests.conformance.faults import FAULTS
 from tests.conformance.http_server import Answer, Answering, Request, serving
 from tests.conformance.reference import Reference
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "conformance.md"
 LOGIN = ("--header", "Authorization: one")
 Run = Callable[..., tuple[int, str, str]]
 
@@ -169,6 +175,28 @@ def _refused(run: Run, url: str, *words: str) -> str:
     assert (status, out) == (2, "")
     assert err.count("\n") == 1
     return err.strip()
+
+
+def _documented() -> set[str]:
+    """The options in the page's tables."""
+    rows = [line for line in PAGE.read_text().splitlines() if line.startswith("| `--")]
+    return {name for row in rows for name in re.findall(r"`(--[a-z-]+)`", row.split(" | ")[0])}
+
+
+def test_every_option_is_documented(run: Run) -> None:
+    told = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", run("--help")[1])) - {"--help"}
+    plugin = inspect.getsource(pytest_plugin.pytest_addoption)
+    assert _documented() == told | set(re.findall(r'"(--tus-[a-z-]+)"', plugin))
+
+
+def test_every_level_is_documented() -> None:
+    told = set(re.findall(r"^\| ([A-Z]+) \|", PAGE.read_text(), re.MULTILINE))
+    assert told == {*TUS.levels, *LEGACY.levels}
+
+
+def test_the_package_names_itself_by_relative_imports_only() -> None:
+    sources = [path.read_text() for path in Path(conformance.__path__[0]).rglob("*.py")]
+    assert not re.findall(r"^\s*(?:from|import) conformance\b.*", "\n".join(sources), re.MULTILINE)
 
 
 def test_a_server_that_is_not_there(run: Run) -> None:
