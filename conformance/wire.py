@@ -7,6 +7,7 @@ Every read has a deadline.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import select
 import socket
@@ -202,9 +203,11 @@ class Connection:
             return False
 
     def finish_sending(self) -> None:
-        """Sends FIN and goes on reading; under TLS without its goodbye, as a client that dies."""
+        """Sends FIN, under TLS its goodbye before that, and goes on reading."""
         self.sent.raw = notes.HALF_CLOSED
         try:
+            if isinstance(self._socket, ssl.SSLSocket):
+                _say_goodbye(self._socket)
             # an SSLSocket's own `shutdown` would read on without decrypting
             socket.socket.shutdown(self._socket, socket.SHUT_WR)
         except OSError:
@@ -350,6 +353,13 @@ def _connect(url: str, timeout_seconds: float, tls: Tls) -> socket.socket:
         return context(tls).wrap_socket(plain, server_hostname=host) if secure else plain
     except (OSError, UnicodeError) as error:
         raise ConnectionLost(f"cannot connect to {host}:{port}: {error}") from error
+
+
+def _say_goodbye(secure: ssl.SSLSocket) -> None:
+    """Sends close_notify, and does not wait for the peer's."""
+    secure.settimeout(0)
+    with contextlib.suppress(ssl.SSLWantReadError):
+        secure.unwrap()
 
 
 def _split_lines(lines: Iterable[str]) -> Iterable[tuple[str, str]]:
