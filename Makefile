@@ -18,7 +18,7 @@ ORIGINAL := django-chunked-upload-patched==2.1.0 'Django==5.2.*' gunicorn django
 DATABASE_URLS ?= postgresql://root@127.0.0.1:5432/test mysql://root@127.0.0.1:3306/test
 DATABASE_TESTS := tests/leases tests/service tests/api tests/test_quotas.py
 
-.PHONY: help run test test-services original switch torture fuzz lint format frontend matrix matrix-3.12 matrix-3.13 wheel docs bench bench-legacy bench-quick clean
+.PHONY: help run test test-services original switch torture fuzz lint format frontend matrix matrix-3.12 matrix-3.13 wheel wheel-conformance docs bench bench-legacy bench-quick clean
 
 help:
 	@echo "run             install and serve; ARGS='--port 9000'"
@@ -33,6 +33,7 @@ help:
 	@echo "frontend        build the upload page (needs Node.js)"
 	@echo "matrix          the tests on Python 3.12 with Django 6.0 and on 3.13 with Django 6.1"
 	@echo "wheel           build the wheel and try it where the sources are not"
+	@echo "wheel-conformance   likewise the wheel of conformance/ alone"
 	@echo "docs            the documentation, to build/docs"
 	@echo "bench           CPU per GiB and per request, beside bare servers"
 	@echo "bench-legacy    the same of chunks of forms, beside the original"
@@ -104,6 +105,11 @@ wheel: $(VENV)/.lint frontend
 	rm -rf dist
 	$(BIN)/python -m build --wheel --outdir dist .
 	sh tests/wheel.sh $(PYTHON)
+
+wheel-conformance: $(VENV)/.lint
+	rm -rf build/conformance
+	$(BIN)/python -m build --wheel --outdir build/conformance packaging/conformance
+	sh tests/wheel_conformance.sh $(PYTHON) "$$(ls "$$PWD"/build/conformance/tusbridge_conformance-*.whl)"
 
 docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx -W -q -b html docs build/docs

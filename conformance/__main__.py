@@ -1,6 +1,6 @@
 """`python -m conformance URL` checks a tus server, `python -m conformance legacy ...` one of the
-django-chunked-upload contract. Exit status 0 when no check but a MAY fails, 1 when one does, 2 on
-wrong use.
+django-chunked-upload contract. Exit status 0 when no MUST (no CONTRACT) fails, with `--strict` when
+nothing but a MAY fails, else 1; 2 on wrong use, or where no such server answers.
 """
 
 from __future__ import annotations
@@ -8,11 +8,14 @@ from __future__ import annotations
 import argparse
 import sys
 
-from conformance.checks import ALL
-from conformance.legacy import cli as legacy
-from conformance.registry import Target
-from conformance.report import add_common_options, chosen, report
-from conformance.target import Headers
+from .checks import ALL
+from .command import carry_out, expect_one_output, listing
+from .findings import TUS
+from .legacy import cli as legacy
+from .options import add_common_options, chosen, program, tls_of, url
+from .probe import probe
+from .registry import Target
+from .target import Headers
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,39 +24,45 @@ def main(arguments: list[str] | None = None) -> int:
         return legacy.main(given[1:])
     parser = _parser()
     options = parser.parse_args(given)
-    return report(chosen(parser, ALL, options), _target(options), options.jobs)
+    checks = chosen(parser, ALL, options)
+    if options.list:
+        sys.stdout.write(listing(checks))
+        return 0
+    if options.url is None:
+        parser.error("the URL of the creation endpoint is missing")
+    expect_one_output(parser, options)
+    target = _target(parser, options)
+    return carry_out(TUS, checks, target, options, url=options.url, probe=probe)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "python -m conformance",
+        program(),
         description="Checks a tus 1.0.0 server from outside.",
-        epilog="`python -m conformance legacy --help`: the django-chunked-upload contract.",
+        epilog=f"`{program('legacy')} --help`: the django-chunked-upload contract.",
     )
-    parser.add_argument("url", help="the creation endpoint, such as http://127.0.0.1:8000/files/")
+    where = "the creation endpoint, such as http://127.0.0.1:8000/files/"
+    parser.add_argument("url", nargs="?", type=url, help=where)
     add_common_options(parser, "row-027")
-    parser.add_argument("--cors-origin", metavar="ORIGIN", help="an origin the server allows")
     parser.add_argument(
-        "--expire-seconds",
-        type=float,
-        metavar="N",
-        help="life of an unfinished upload, if 10 or less",
+        "--extension", action="append", metavar="NAME", help="checks of it only; again for more"
     )
-    parser.add_argument(
-        "--read-timeout",
-        type=float,
-        metavar="N",
-        help="its patience with a silent body, if 15 or less",
-    )
-    parser.add_argument(
-        "--trailers",
-        action=argparse.BooleanOptionalAction,
-        help="the HTTP server hands trailers over",
-    )
+    _add_facts(parser)
     return parser
 
 
-def _target(options: argparse.Namespace) -> Target:
+def _add_facts(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("what cannot be seen from outside").add_argument
+    add("--cors-origin", metavar="ORIGIN", help="an origin the server allows")
+    unfinished = "life of an unfinished upload, if 10 or less"
+    add("--expire-seconds", type=float, metavar="N", help=unfinished)
+    patience = "its patience with a silent body, if 15 or less"
+    add("--read-timeout", type=float, metavar="N", help=patience)
+    trailers = "the HTTP server hands trailers over"
+    add("--trailers", action=argparse.BooleanOptionalAction, help=trailers)
+
+
+def _target(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Target:
     other: Headers | None = tuple(options.other_header) if options.other_header else None
     return Target(
         url=options.url,
@@ -64,6 +73,7 @@ def _target(options: argparse.Namespace) -> Target:
         expire_seconds=options.expire_seconds,
         cors_origin=options.cors_origin,
         trailers=options.trailers,
+        tls=tls_of(parser, options),
     )
 
 

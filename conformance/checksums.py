@@ -6,7 +6,7 @@ import hashlib
 import zlib
 from base64 import b64encode
 
-from conformance.client import Client
+from .client import Client
 
 _HASHES = ("sha1", "md5", "sha224", "sha256", "sha384", "sha512")
 # tus 1.0.0 names sha1 and md5 and leaves the others to the server.

@@ -9,16 +9,16 @@ import time
 from collections.abc import Mapping
 from urllib.parse import urljoin, urlsplit
 
-from conformance.exchange import Exchanges
-from conformance.expect import (
+from .exchange import Exchanges
+from .expect import (
     expect,
     expect_field,
     expect_number,
     expect_present,
     expect_status,
 )
-from conformance.target import NotAnnounced, NotTestable, Target
-from conformance.wire import Connection, FieldLines, Response, WireError
+from .target import NotAnnounced, NotTestable, Target
+from .wire import Connection, FieldLines, Response, WireError
 
 OFFSET_TYPE = "application/offset+octet-stream"
 # As most clients send it: "test.bin" and "application/octet-stream".
@@ -42,7 +42,7 @@ class Client(Exchanges):
     """
 
     def __init__(self, target: Target) -> None:
-        super().__init__(target.timeout_seconds)
+        super().__init__(target.timeout_seconds, target.tls)
         self.target = target
 
     def start(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from conformance.client import Client
-from conformance.expect import expect_absent, expect_field, expect_offset, expect_status
+from .client import Client
+from .expect import expect_absent, expect_field, expect_offset, expect_status
 
 
 def begin_deferred(client: Client) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self, TypeVar
-from urllib.parse import urlsplit
 
-from conformance.expect import show
-from conformance.target import CheckFailed, NotTestable
-from conformance.wire import Connection, FieldLines, Response, WireError
+from .sent import target_of
+from .target import CheckFailed, NotTestable
+from .tls import TRUSTED, Tls
+from .wire import Connection, FieldLines, Response, WireError
 
 # Answers that tell of a passing state; any other 5xx is a defect of the server.
 ALLOWED_5XX = (503, 507)
@@ -20,10 +20,12 @@ class Exchanges:
     have, whatever the check is about.
     """
 
-    def __init__(self, timeout_seconds: float) -> None:
-        self.violations: list[str] = []
+    def __init__(self, timeout_seconds: float, tls: Tls = TRUSTED) -> None:
+        self.violations: list[tuple[str, Response]] = []
+        self._tls = tls
         self._timeout_seconds = timeout_seconds
         self._connections: list[Connection] = []
+        self._raw: str | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -39,9 +41,10 @@ class Exchanges:
 
     def open(self, method: str, url: str, lines: FieldLines) -> Connection:
         """A connection of its own on which the head is sent."""
-        connection = Connection(url, self._timeout_seconds)
+        self._raw = self.raw()
+        connection = Connection(url, self._timeout_seconds, self._tls)
         self._connections.append(connection)
-        connection.send_head(method, request_target(url), lines)
+        connection.send_head(method, target_of(url), lines)
         return connection
 
     def read(
@@ -49,9 +52,13 @@ class Exchanges:
     ) -> Response:
         response = connection.read_response(timeout_seconds, final=final)
         if response.status >= 200:
-            found = self.violations_of(response)
-            self.violations += [f"{text}\n{show(response)}" for text in found]
+            self.violations += [(text, response) for text in self.violations_of(response)]
         return response
+
+    def raw(self) -> str | None:
+        """What of the requests so far curl cannot repeat."""
+        notes = (connection.sent.needs_socket for connection in self._connections)
+        return self._raw or next((note for note in notes if note is not None), None)
 
     def violations_of(self, response: Response) -> list[str]:
         """What is wrong with any such answer; a suite adds its own."""
@@ -69,22 +76,25 @@ def run_body(body: Callable[[Client], None], client: Client) -> None:
     """
     with client:
         try:
-            body(client)
-        except WireError as error:
-            raise CheckFailed(f"expected an answer: {error}") from error
-        except NotTestable:
-            fail_on(client.violations)
+            _judge(body, client)
+        except CheckFailed as failure:
+            failure.raw = client.raw()
             raise
-        fail_on(client.violations)
 
 
-def fail_on(violations: list[str]) -> None:
+def _judge(body: Callable[[Client], None], client: Client) -> None:
+    try:
+        body(client)
+    except WireError as error:
+        raise CheckFailed(f"expected an answer: {error.message}", error.sent) from error
+    except NotTestable:
+        _fail_on(client.violations)
+        raise
+    _fail_on(client.violations)
+
+
+def _fail_on(violations: list[tuple[str, Response]]) -> None:
     if violations:
         rest = f" (and {len(violations) - 1} more like it)" if len(violations) > 1 else ""
-        message, _, exchange = violations[0].partition("\n")
-        raise CheckFailed(f"seen on the way: {message}{rest}", exchange)
-
-
-def request_target(url: str) -> str:
-    parts = urlsplit(url)
-    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        message, response = violations[0]
+        raise CheckFailed(f"seen on the way: {message}{rest}", response.sent, str(response))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from conformance.target import CheckFailed
-from conformance.wire import Response
+from .target import CheckFailed
+from .wire import Response
 
 _NUMBER = re.compile(r"0|[1-9][0-9]*", re.ASCII)
 # RFC 9110, 5.6.7: the one form a sender may use.
@@ -16,13 +16,9 @@ _IMF_FIXDATE_SHAPE = re.compile(
 )
 
 
-def show(response: Response) -> str:
-    return f"--- request\n{response.request}\n--- answer\n{response}"
-
-
 def expect(true: bool, message: str, response: Response) -> None:
     if not true:
-        raise CheckFailed(message, show(response))
+        raise CheckFailed(message, response.sent, str(response))
 
 
 def expect_status(response: Response, *allowed: int, why: str = "") -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from conformance.client import Client
-from conformance.expect import expect, expect_number, expect_status
-from conformance.registry import NotTestable
-from conformance.wire import Connection, Response, TimedOut
+from .client import Client
+from .expect import expect, expect_number, expect_status
+from .registry import NotTestable
+from .wire import Connection, Response, TimedOut
 
 # As much as a check will send to go over a limit; a promise can be had of any length.
 MOST_BYTES = 64 * 2**20

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from conformance.client import Change, Client, sample
-from conformance.expect import expect_absent, expect_field, expect_offset, expect_status
-from conformance.wire import Response
+from .client import Change, Client, sample
+from .expect import expect_absent, expect_field, expect_offset, expect_status
+from .wire import Response
 
 PARTIAL: Change = {"Upload-Concat": "partial"}
 # A server may put a final together behind its 201; so much it never takes for some kB.

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from conformance.client import Client
-from conformance.exchange import run_body
-from conformance.target import CheckFailed, NotAnnounced, NotTestable, Target
+from .client import Client
+from .exchange import run_body
+from .target import CheckFailed, NotAnnounced, NotTestable, Target
 
 __all__ = [
     "Check",
@@ -40,6 +40,11 @@ class Check:
     extension: str | None
     title: str
     run: Callable[[Target], None]
+
+    @property
+    def group(self) -> str:
+        """Where the report has it."""
+        return self.section if self.extension is None else f"extension {self.extension}"
 
 
 _checks: dict[str, Check] = {}

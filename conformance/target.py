@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .sent import Sent
+from .tls import TRUSTED, Tls
+
 Headers = tuple[tuple[str, str], ...]
 
 
@@ -16,7 +19,7 @@ class Target:
     request (a login, say); other_headers: the same for a second user. read_timeout_seconds: after
     which the server gives up a silent body (at most 15 to be checked). expire_seconds: life of an
     unfinished upload (at most 10 to be checked). cors_origin: an origin that the server allows.
-    trailers: whether the HTTP server hands trailers over.
+    trailers: whether the HTTP server hands trailers over. tls: how its certificate is judged.
     """
 
     url: str
@@ -27,15 +30,23 @@ class Target:
     expire_seconds: float | None = None
     cors_origin: str | None = None
     trailers: bool | None = None
+    tls: Tls = TRUSTED
 
 
 class CheckFailed(AssertionError):
-    """The rule is not kept. `exchange` is the request sent and the answer got."""
+    """The rule is not kept. `sent` is the request, `answer` the answer got, as text; `raw` says
+    what of the check's requests curl cannot repeat.
+    """
 
-    def __init__(self, message: str, exchange: str = "") -> None:
-        super().__init__(f"{message}\n{exchange}" if exchange else message)
+    def __init__(
+        self, message: str, sent: Sent | None = None, answer: str = "", raw: str | None = None
+    ) -> None:
+        shown = f"\n--- request\n{sent}" if sent else ""
+        super().__init__(message + shown + (f"\n--- answer\n{answer}" if answer else ""))
         self.message = message
-        self.exchange = exchange
+        self.sent = sent
+        self.answer = answer
+        self.raw = raw
 
 
 class NotAnnounced(Exception):

@@ -7,6 +7,7 @@ Every read has a deadline.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import select
 import socket
@@ -15,21 +16,40 @@ import struct
 import sys
 import termios
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from . import sent as notes
+from .sent import FieldLines, Sent, printable, shown
+from .tls import TRUSTED, Tls, context
+
+__all__ = [
+    "Connection",
+    "ConnectionLost",
+    "FieldLines",
+    "Fields",
+    "Malformed",
+    "Response",
+    "TimedOut",
+    "WireError",
+]
 
 # Small enough that an early answer is seen soon, large enough that sending is not the slow part.
 PIECE_BYTES = 65_536
 # No header section comes near it; a server that sends more is broken.
 MAX_HEAD_BYTES = 262_144
-SECRET_FIELDS = frozenset({"authorization", "cookie", "proxy-authorization", "x-csrftoken"})
-
-FieldLines = Sequence[tuple[str, str]]
+# By then a server's session tickets are here.
+_TICKET_SECONDS = 0.2
 
 
 class WireError(Exception):
-    """No whole answer came."""
+    """No whole answer came. `sent` is the request, once there is one."""
+
+    def __init__(self, message: str, sent: Sent | None = None) -> None:
+        super().__init__(f"{message}\n{sent}" if sent else message)
+        self.message = message
+        self.sent = sent
 
 
 class ConnectionLost(WireError):
@@ -67,19 +87,24 @@ class Fields:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """One answer, with its request as text. `interim` holds the 1xx statuses before it."""
+    """One answer, with its request. `interim` holds the 1xx statuses before it."""
 
     status: int
     reason: str
     fields: Fields
     body: bytes
     interim: tuple[int, ...]
-    request: str
+    sent: Sent
+
+    @property
+    def request(self) -> str:
+        """The request as text."""
+        return str(self.sent)
 
     def __str__(self) -> str:
         head = [
-            f"{self.status} {self.reason}",
-            *(f"{name}: {value}" for name, value in self.fields.lines),
+            f"{self.status} {printable(self.reason)}",
+            *(f"{name}: {shown(name, value)}" for name, value in self.fields.lines),
         ]
         before = [f"(first: {', '.join(map(str, self.interim))})"] if self.interim else []
         text = self.body[:300].decode("latin-1").encode("unicode_escape").decode("ascii")
@@ -93,63 +118,51 @@ class Connection:
     `WireError`.
     """
 
-    def __init__(self, url: str, timeout_seconds: float) -> None:
-        parts = urlsplit(url)
-        secure = parts.scheme == "https"
-        host, port = parts.hostname or "", parts.port or (443 if secure else 80)
+    def __init__(self, url: str, timeout_seconds: float, tls: Tls = TRUSTED) -> None:
         self.timeout_seconds = timeout_seconds
+        self.sent = Sent(method="", url=url, lines=(), tls=tls)
         self._buffer = bytearray()
-        self._method = ""
-        self._head = ""
-        self._sent_bytes = 0
-        try:
-            plain = socket.create_connection((host, port), timeout_seconds)
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._socket = (
-                ssl.create_default_context().wrap_socket(plain, server_hostname=host)
-                if secure
-                else plain
-            )
-        except OSError as error:
-            raise ConnectionLost(f"cannot connect to {host}:{port}: {error}") from error
+        self._socket = _connect(url, timeout_seconds, tls)
 
     def send_head(self, method: str, path: str, lines: FieldLines) -> bool:
-        self._method, self._sent_bytes = method, 0
-        start = f"{method} {path if len(path) < 300 else path[:300] + '...'} HTTP/1.1"
-        self._head = "\n".join(
-            [start, *(f"{name}: {_shown(name, value)}" for name, value in lines)]
-        )
-        head = "".join(
-            [
-                f"{method} {path} HTTP/1.1\r\n",
-                *(f"{name}: {value}\r\n" for name, value in lines),
-                "\r\n",
-            ]
-        )
-        return self._send(head.encode())
+        before = self.sent
+        url = urlsplit(before.url)._replace(path="", query="", fragment="").geturl() + path
+        again = notes.AGAIN if before.method else None
+        self.sent = Sent(method=method, url=url, lines=tuple(lines), tls=before.tls, raw=again)
+        fields = "".join(f"{name}: {value}\r\n" for name, value in lines)
+        return self._send(f"{method} {path} HTTP/1.1\r\n{fields}\r\n".encode())
 
     def send(self, data: bytes) -> bool:
-        self._sent_bytes += len(data)
-        return self._send(data)
+        self.sent.give(data)
+        return self._send_counted(data)
 
     def send_body(self, body: bytes) -> bool:
         """Sends in pieces; stops, giving False, when the peer answers or leaves before the end."""
+        self.sent.give(body)
         for start in range(0, len(body), PIECE_BYTES):
-            if self.readable(0) or not self.send(body[start : start + PIECE_BYTES]):
+            piece = body[start : start + PIECE_BYTES]
+            if self.readable(0) or not self._send_counted(piece):
                 return False
         return True
 
     def send_chunk(self, data: bytes) -> bool:
-        self._sent_bytes += len(data)
+        self.sent.give(data)
+        self.sent.sent_bytes += len(data)
         return self._send(b"%x\r\n%b\r\n" % (len(data), data))
 
     def end_chunks(self, trailers: FieldLines = ()) -> bool:
+        self.sent.chunks_ended = True
+        self.sent.raw = notes.TRAILERS if trailers else self.sent.raw
         lines = "".join(f"{name}: {value}\r\n" for name, value in trailers)
         return self._send(f"0\r\n{lines}\r\n".encode())
 
     def readable(self, wait_seconds: float) -> bool:
         """True when an answer, or the end of the connection, is there to be read."""
-        return bool(self._buffer) or bool(select.select([self._socket], [], [], wait_seconds)[0])
+        if self._buffer:
+            return True
+        if isinstance(self._socket, ssl.SSLSocket):
+            return self._readable_by_tls(self._socket, time.monotonic() + wait_seconds)
+        return bool(select.select([self._socket], [], [], wait_seconds)[0])
 
     def read_response(
         self, timeout_seconds: float | None = None, *, final: bool = True
@@ -174,11 +187,12 @@ class Connection:
             fields=fields,
             body=body,
             interim=tuple(interim),
-            request=self.request_text,
+            sent=self.sent,
         )
 
     def wait_closed(self, timeout_seconds: float) -> bool:
         """True when the peer ends the connection in time; what it still sends is dropped."""
+        self.sent.raw = notes.SILENCE
         deadline = time.monotonic() + timeout_seconds
         try:
             while True:
@@ -189,11 +203,18 @@ class Connection:
             return False
 
     def finish_sending(self) -> None:
-        """Sends FIN and goes on reading."""
+        """Sends FIN, under TLS its goodbye before that, and goes on reading."""
+        self.sent.raw = notes.HALF_CLOSED
         try:
-            self._socket.shutdown(socket.SHUT_WR)
+            if isinstance(self._socket, ssl.SSLSocket):
+                _say_goodbye(self._socket)
+            # an SSLSocket's own `shutdown` would read on without decrypting
+            socket.socket.shutdown(self._socket, socket.SHUT_WR)
         except OSError:
             return
+        if isinstance(self._socket, ssl.SSLSocket):
+            # a session ticket that nobody took would make the close a reset
+            self.readable(_TICKET_SECONDS)
 
     def close(self) -> None:
         self._socket.close()
@@ -202,17 +223,10 @@ class Connection:
         """Sends RST. Waits first until the peer's kernel has every byte, for a reset drops what has
         not left.
         """
+        self.sent.raw = notes.RESET
         self._wait_drained()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._socket.close()
-
-    @property
-    def request_text(self) -> str:
-        return (
-            f"{self._head}\n({self._sent_bytes} body bytes sent)"
-            if self._sent_bytes
-            else self._head
-        )
 
     def _wait_drained(self) -> None:
         if sys.platform != "linux":
@@ -223,15 +237,33 @@ class Connection:
             0
         ]:
             if time.monotonic() > deadline:
-                raise TimedOut(f"the server stopped taking bytes\n{self.request_text}")
+                raise TimedOut("the server stopped taking bytes", self.sent)
             time.sleep(0.005)
+
+    def _send_counted(self, data: bytes) -> bool:
+        self.sent.sent_bytes += len(data)
+        return self._send(data)
+
+    def _readable_by_tls(self, secure: ssl.SSLSocket, deadline: float) -> bool:
+        """What the socket holds may be TLS's own, so only decrypted bytes, or the end, count."""
+        while True:
+            secure.settimeout(0)
+            try:
+                self._buffer += secure.recv(PIECE_BYTES)
+                return True
+            except (ssl.SSLWantReadError, BlockingIOError):
+                left = max(0, deadline - time.monotonic())
+            except OSError:
+                return True
+            if not select.select([secure], [], [], left)[0]:
+                return False
 
     def _send(self, data: bytes) -> bool:
         self._socket.settimeout(self.timeout_seconds)
         try:
             self._socket.sendall(data)
         except TimeoutError as error:
-            raise TimedOut(f"the server stopped taking bytes\n{self.request_text}") from error
+            raise TimedOut("the server stopped taking bytes", self.sent) from error
         except OSError:
             return False
         return True
@@ -239,20 +271,17 @@ class Connection:
     def _fill(self, deadline: float) -> None:
         left = deadline - time.monotonic()
         if left <= 0:
-            raise TimedOut(f"no (whole) answer in time\n{self.request_text}")
+            raise TimedOut("no (whole) answer in time", self.sent)
         self._socket.settimeout(left)
         try:
             data = self._socket.recv(PIECE_BYTES)
         except TimeoutError as error:
-            raise TimedOut(f"no (whole) answer in time\n{self.request_text}") from error
+            raise TimedOut("no (whole) answer in time", self.sent) from error
         except OSError as error:
-            raise ConnectionLost(
-                f"connection broken before the answer: {error}\n{self.request_text}"
-            ) from error
+            broken = f"connection broken before the answer: {error}"
+            raise ConnectionLost(broken, self.sent) from error
         if not data:
-            raise ConnectionLost(
-                f"connection closed before the (whole) answer\n{self.request_text}"
-            )
+            raise ConnectionLost("connection closed before the (whole) answer", self.sent)
         self._buffer += data
 
     def _take(self, count: int, deadline: float) -> bytes:
@@ -265,7 +294,7 @@ class Connection:
     def _take_until(self, mark: bytes, deadline: float) -> bytes:
         while (at := self._buffer.find(mark)) < 0:
             if len(self._buffer) > MAX_HEAD_BYTES:
-                raise Malformed("the head of the answer has no end")
+                raise Malformed("the head of the answer has no end", self.sent)
             self._fill(deadline)
         return self._take(at + len(mark), deadline)[:at]
 
@@ -274,12 +303,12 @@ class Connection:
         version, _, rest = first.partition(" ")
         code, _, reason = rest.partition(" ")
         if not version.startswith("HTTP/1.") or not (len(code) == 3 and code.isdigit()):
-            raise Malformed(f"not a status line: {first!r}")
+            raise Malformed(f"not a status line: {first[:80]!r}", self.sent)
         return int(code), reason, Fields(list(_split_lines(lines)))
 
     def _read_body(self, status: int, fields: Fields, deadline: float) -> bytes:
         """RFC 9112, 6.3: what ends the body."""
-        if self._method == "HEAD" or status < 200 or status in (204, 304):
+        if self.sent.method == "HEAD" or status < 200 or status in (204, 304):
             return b""
         if "chunked" in (token.lower() for token in fields.tokens("Transfer-Encoding")):
             return self._read_chunks(deadline)
@@ -314,14 +343,23 @@ class Connection:
             return self._take(len(self._buffer), deadline)
 
 
-def _shown(name: str, value: str) -> str:
-    return (
-        "***"
-        if name.lower() in SECRET_FIELDS
-        else value
-        if len(value) < 300
-        else f"{value[:300]}..."
-    )
+def _connect(url: str, timeout_seconds: float, tls: Tls) -> socket.socket:
+    parts = urlsplit(url)
+    secure = parts.scheme == "https"
+    host, port = parts.hostname or "", parts.port or (443 if secure else 80)
+    try:
+        plain = socket.create_connection((host, port), timeout_seconds)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return context(tls).wrap_socket(plain, server_hostname=host) if secure else plain
+    except (OSError, UnicodeError) as error:
+        raise ConnectionLost(f"cannot connect to {host}:{port}: {error}") from error
+
+
+def _say_goodbye(secure: ssl.SSLSocket) -> None:
+    """Sends close_notify, and does not wait for the peer's."""
+    secure.settimeout(0)
+    with contextlib.suppress(ssl.SSLWantReadError):
+        secure.unwrap()
 
 
 def _split_lines(lines: Iterable[str]) -> Iterable[tuple[str, str]]:

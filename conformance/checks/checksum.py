@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 
-from conformance.checksums import ALGORITHMS, algorithms_of, checksum, digest
-from conformance.client import OFFSET_TYPE, Change, Client, append_fields, sample
-from conformance.expect import (
+from ..checksums import ALGORITHMS, algorithms_of, checksum, digest
+from ..client import OFFSET_TYPE, Change, Client, append_fields, sample
+from ..expect import (
     expect,
     expect_absent,
     expect_offset,
     expect_present,
     expect_status,
 )
-from conformance.registry import check
+from ..registry import check
 
 _EXTENSION = "checksum"
 _SECTION = "Checksum"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from conformance.checksums import checksum
-from conformance.client import Client, append_fields, sample
-from conformance.expect import expect_offset, expect_status
-from conformance.registry import check
-from conformance.wire import Connection
+from ..checksums import checksum
+from ..client import Client, append_fields, sample
+from ..expect import expect_offset, expect_status
+from ..registry import check
+from ..wire import Connection
 
 _EXTENSION = "checksum"
 _SECTION = "Checksum"

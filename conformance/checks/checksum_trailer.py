@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from conformance.checksums import algorithms_of, checksum
-from conformance.client import Client, append_fields, sample
-from conformance.expect import expect, expect_offset, expect_status
-from conformance.registry import NotTestable, check
-from conformance.wire import FieldLines, Response
+from ..checksums import algorithms_of, checksum
+from ..client import Client, append_fields, sample
+from ..expect import expect, expect_offset, expect_status
+from ..registry import NotTestable, check
+from ..wire import FieldLines, Response
 
 _EXTENSION = "checksum-trailer"
 _SECTION = "Checksum"

@@ -6,14 +6,14 @@ twice.
 
 from __future__ import annotations
 
-from conformance.client import OFFSET_TYPE, Client
-from conformance.expect import (
+from ..client import OFFSET_TYPE, Client
+from ..expect import (
     expect,
     expect_field,
     expect_offset,
     expect_status,
 )
-from conformance.partials import (
+from ..partials import (
     BODIES,
     PARTIAL,
     begin,
@@ -26,7 +26,7 @@ from conformance.partials import (
     make_all,
     path_of,
 )
-from conformance.registry import NotTestable, check
+from ..registry import NotTestable, check
 
 _EXTENSION = "concatenation"
 _SECTION = "Concatenation"

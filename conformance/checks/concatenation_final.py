@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from conformance.client import METADATA, Change, Client, append_fields, wrong_version
-from conformance.expect import expect, expect_absent, expect_present, expect_status
-from conformance.partials import BODIES, expect_final, final_of, join, listed, make, make_all
-from conformance.registry import check
+from ..client import METADATA, Change, Client, append_fields, wrong_version
+from ..expect import expect, expect_absent, expect_present, expect_status
+from ..partials import BODIES, expect_final, final_of, join, listed, make, make_all
+from ..registry import check
 
 _EXTENSION = "concatenation"
 _SECTION = "Concatenation"

@@ -6,16 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from urllib.parse import urlsplit
 
-from conformance.client import METADATA, OFFSET_TYPE, Change, Client
-from conformance.expect import (
+from ..client import METADATA, OFFSET_TYPE, Change, Client
+from ..expect import (
     expect,
     expect_absent,
     expect_field,
     expect_offset,
     expect_status,
 )
-from conformance.limits import sendable_limit
-from conformance.partials import (
+from ..limits import sendable_limit
+from ..partials import (
     BODIES,
     PARTIAL,
     begin,
@@ -28,8 +28,8 @@ from conformance.partials import (
     make,
     path_of,
 )
-from conformance.registry import NotTestable, check
-from conformance.wire import Response
+from ..registry import NotTestable, check
+from ..wire import Response
 
 _EXTENSION = "concatenation"
 _SECTION = "Concatenation"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from conformance.client import Client
-from conformance.expect import expect, expect_absent, expect_field, expect_status
-from conformance.partials import (
+from ..client import Client
+from ..expect import expect, expect_absent, expect_field, expect_status
+from ..partials import (
     BODIES,
     JOINED_WITHIN_SECONDS,
     begin,
@@ -18,8 +18,8 @@ from conformance.partials import (
     listed,
     make,
 )
-from conformance.registry import check
-from conformance.wire import Response
+from ..registry import check
+from ..wire import Response
 
 _EXTENSION = "concatenation-unfinished"
 _SECTION = "Concatenation"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from conformance.client import METADATA, Client
-from conformance.expect import expect, expect_absent, expect_field, expect_offset, expect_status
-from conformance.registry import NotTestable, check
+from ..client import METADATA, Client
+from ..expect import expect, expect_absent, expect_field, expect_offset, expect_status
+from ..registry import NotTestable, check
 
 _BAD_LENGTHS = ("-1", "abc", "1.5", "", "1e3", "9" * 30)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from base64 import b64encode
 
-from conformance.client import Client
-from conformance.expect import expect, expect_absent, expect_field, expect_status
-from conformance.registry import check
+from ..client import Client
+from ..expect import expect, expect_absent, expect_field, expect_status
+from ..registry import check
 
 _NOT_BASE64 = ("name ###", "name Y", "name YWJj*", "name YQ=a", "a YQ==,name *", "name YQ== YQ==")
 # No answer has such a field unless a value wrote it.

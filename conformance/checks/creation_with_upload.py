@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from conformance.client import METADATA, OFFSET_TYPE, Change, Client, append_fields, sample
-from conformance.expect import expect, expect_absent, expect_field, expect_offset, expect_status
-from conformance.limits import answer_to_too_many
-from conformance.registry import check
-from conformance.wire import Connection, ConnectionLost, TimedOut
+from ..client import METADATA, OFFSET_TYPE, Change, Client, append_fields, sample
+from ..expect import expect, expect_absent, expect_field, expect_offset, expect_status
+from ..limits import answer_to_too_many
+from ..registry import check
+from ..wire import Connection, ConnectionLost, TimedOut
 
 _EXTENSION = "creation-with-upload"
 _SECTION = "Creation With Upload"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from conformance.client import Client, append_fields
-from conformance.deferral import begin_deferred, expect_deferred, expect_length
-from conformance.expect import expect_absent, expect_offset, expect_status
-from conformance.limits import expect_at_most
-from conformance.registry import check
+from ..client import Client, append_fields
+from ..deferral import begin_deferred, expect_deferred, expect_length
+from ..expect import expect_absent, expect_offset, expect_status
+from ..limits import expect_at_most
+from ..registry import check
 
 _EXTENSION = "creation-defer-length"
 _SECTION = "Upload-Defer-Length"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from conformance.client import Client, append_fields
-from conformance.deferral import begin_deferred, expect_deferred, expect_length
-from conformance.expect import expect_status
-from conformance.limits import answer_to_too_many, expect_at_most, sendable_limit
-from conformance.registry import check
+from ..client import Client, append_fields
+from ..deferral import begin_deferred, expect_deferred, expect_length
+from ..expect import expect_status
+from ..limits import answer_to_too_many, expect_at_most, sendable_limit
+from ..registry import check
 
 _EXTENSION = "creation-defer-length"
 _PIECE = bytes(65_536)

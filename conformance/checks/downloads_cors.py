@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from base64 import b64encode
 
-from conformance.client import Client, sample
-from conformance.expect import expect, expect_field, expect_present, expect_status
-from conformance.registry import NotTestable, check
-from conformance.wire import Response
+from ..client import Client, sample
+from ..expect import expect, expect_field, expect_present, expect_status
+from ..registry import NotTestable, check
+from ..wire import Response
 
 _REQUEST_FIELDS = (
     "Tus-Resumable",

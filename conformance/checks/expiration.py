@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
-from conformance.client import Change, Client
-from conformance.expect import (
+from ..client import Change, Client
+from ..expect import (
     expect,
     expect_absent,
     expect_date,
@@ -14,8 +14,8 @@ from conformance.expect import (
     expect_present,
     expect_status,
 )
-from conformance.registry import NotTestable, check
-from conformance.wire import Response
+from ..registry import NotTestable, check
+from ..wire import Response
 
 _EXTENSION = "expiration"
 _SECTION = "Expiration"

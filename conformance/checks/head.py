@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from conformance.client import Change, Client, append_fields, sample, wrong_version
-from conformance.expect import expect, expect_absent, expect_field, expect_offset, expect_status
-from conformance.registry import NotTestable, check
-from conformance.wire import Response
+from ..client import Change, Client, append_fields, sample, wrong_version
+from ..expect import expect, expect_absent, expect_field, expect_offset, expect_status
+from ..registry import NotTestable, check
+from ..wire import Response
 
 _PIECE = sample(20_000)
 

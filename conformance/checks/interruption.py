@@ -6,10 +6,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-from conformance.client import METADATA, OFFSET_TYPE, Client, sample
-from conformance.expect import expect, expect_number, expect_offset, expect_status
-from conformance.registry import NotTestable, check
-from conformance.wire import Connection, ConnectionLost, Response, TimedOut
+from ..client import METADATA, OFFSET_TYPE, Client, sample
+from ..expect import expect, expect_number, expect_offset, expect_status
+from ..registry import NotTestable, check
+from ..wire import Connection, ConnectionLost, Response, TimedOut
 
 _BODY = sample(600_000, seed=41)
 _HALF = 300_000

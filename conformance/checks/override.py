@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from conformance.client import METADATA, Client, append_fields
-from conformance.expect import expect, expect_field, expect_offset, expect_status
-from conformance.registry import check
+from ..client import METADATA, Client, append_fields
+from ..expect import expect, expect_field, expect_offset, expect_status
+from ..registry import check
 
 
 def _as(method: str) -> dict[str, str | None]:

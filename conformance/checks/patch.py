@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-from conformance.client import Client, append_fields, sample, wrong_version
-from conformance.expect import expect, expect_number, expect_offset, expect_status
-from conformance.registry import check
-from conformance.wire import Response
+from ..client import Client, append_fields, sample, wrong_version
+from ..expect import expect, expect_number, expect_offset, expect_status
+from ..registry import check
+from ..wire import Response
 
 _NOT_A_NUMBER = ("-1", "abc", "1.5", "")
 # What int() of most languages takes, or what does not fit 63 bits.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from conformance.client import Client, sample
-from conformance.expect import expect, expect_status
-from conformance.partials import final_of, make_all
-from conformance.registry import check
-from conformance.wire import ConnectionLost, TimedOut
+from ..client import Client, sample
+from ..expect import expect, expect_status
+from ..partials import final_of, make_all
+from ..registry import check
+from ..wire import ConnectionLost, TimedOut
 
 _EXTENSION = "termination"
 _SECTION = "Termination"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from conformance.client import Client, append_fields, wrong_version
-from conformance.expect import (
+from ..client import Client, append_fields, wrong_version
+from ..expect import (
     expect,
     expect_absent,
     expect_field,
@@ -14,8 +14,8 @@ from conformance.expect import (
     expect_status,
     expect_unsupported_version,
 )
-from conformance.registry import NotTestable, check
-from conformance.wire import Response
+from ..registry import NotTestable, check
+from ..wire import Response
 
 _LIST = re.compile(r"[^\s,]+(,[^\s,]+)*")
 # What makes no sense alone.

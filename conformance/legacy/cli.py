@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
-from conformance.legacy.checks import ALL
-from conformance.legacy.target import Field, Target
-from conformance.report import add_common_options, chosen, header, report
-from conformance.target import Headers
+from ..command import carry_out, expect_one_output, listing
+from ..findings import LEGACY
+from ..options import add_common_options, chosen, header, program, tls_of, url
+from ..target import Headers
+from .checks import ALL
+from .probe import probe
+from .target import Field, Target
 
 
 def main(arguments: list[str]) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
-    return report(chosen(parser, ALL, options), _target(options), options.jobs)
+    checks = chosen(parser, ALL, options)
+    if options.list:
+        sys.stdout.write(listing(checks))
+        return 0
+    if options.upload is None or options.complete is None:
+        parser.error("both --upload and --complete are needed")
+    expect_one_output(parser, options)
+    target = _target(parser, options)
+    return carry_out(LEGACY, checks, target, options, url=options.upload, probe=probe)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "python -m conformance legacy",
+        program("legacy"),
         description="Checks the two views of the django-chunked-upload contract from outside.",
         epilog="What needs an option that is not given is told to be not testable.",
     )
-    parser.add_argument("--upload", required=True, metavar="URL", help="the upload view")
-    parser.add_argument("--complete", required=True, metavar="URL", help="the complete view")
+    parser.add_argument("--upload", type=url, metavar="URL", help="the upload view")
+    parser.add_argument("--complete", type=url, metavar="URL", help="the complete view")
     parser.add_argument(
         "--field-name", default="file", metavar="NAME", help="the file's form field"
     )
@@ -78,7 +90,7 @@ def _field(text: str) -> Field:
     return name, value
 
 
-def _target(options: argparse.Namespace) -> Target:
+def _target(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Target:
     other: Headers | None = tuple(options.other_header) if options.other_header else None
     return Target(
         upload_url=options.upload,
@@ -103,4 +115,5 @@ def _target(options: argparse.Namespace) -> Target:
         strict_totals=options.strict_totals,
         races=options.races,
         timeout_seconds=options.timeout,
+        tls=tls_of(parser, options),
     )

@@ -10,13 +10,13 @@ from threading import Barrier
 from typing import Literal
 from urllib.parse import urlsplit
 
-from conformance.client import sample
-from conformance.exchange import Exchanges
-from conformance.legacy.expect import expect_offset_error, expect_progress, expect_taken
-from conformance.legacy.forms import Body, FilePart, multipart, urlencoded
-from conformance.legacy.target import Field, Target, require
-from conformance.target import NotTestable
-from conformance.wire import Connection, Response
+from ..client import sample
+from ..exchange import Exchanges
+from ..target import NotTestable
+from ..wire import Connection, Response
+from .expect import expect_offset_error, expect_progress, expect_taken
+from .forms import Body, FilePart, multipart, urlencoded
+from .target import Field, Target, require
 
 # Whose headers a request carries.
 Who = Literal["own", "other", "anonymous"]
@@ -47,7 +47,7 @@ class Client(Exchanges):
     """One check's connections to the target, and the violations seen on the way."""
 
     def __init__(self, target: Target) -> None:
-        super().__init__(target.timeout_seconds)
+        super().__init__(target.timeout_seconds, target.tls)
         self.target = target
 
     def content(self, count: int, seed: int = 1) -> bytes:

@@ -6,8 +6,8 @@ import json
 import re
 from typing import Any
 
-from conformance.expect import expect, expect_absent, expect_field, expect_status
-from conformance.wire import Response
+from ..expect import expect, expect_absent, expect_field, expect_status
+from ..wire import Response
 
 # 2.4: `uuid4().hex`.
 UPLOAD_ID = re.compile(r"[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from conformance.legacy.target import Field
+from .target import Field
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 

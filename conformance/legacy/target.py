@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from conformance.target import Headers, NotTestable
+from ..target import Headers, NotTestable
+from ..tls import TRUSTED, Tls
 
 Field = tuple[str, str]
 Anonymous = Literal["allowed", "refused"]
@@ -31,7 +32,7 @@ class Target:
     storing a chunk's row fails; failing_fields: each makes `on_completion` raise in its own way.
 
     accept_repeats, strict_totals: the server has these options, and they are on. races: how often
-    requests are sent at once.
+    requests are sent at once. tls: how the server's certificate is judged.
     """
 
     upload_url: str
@@ -56,6 +57,7 @@ class Target:
     strict_totals: bool = False
     races: int = 24
     timeout_seconds: float = 10.0
+    tls: Tls = TRUSTED
 
 
 def _expires_soon(target: Target) -> bool:

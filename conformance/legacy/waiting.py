@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from conformance.expect import expect
-from conformance.legacy.client import Client
+from ..expect import expect
+from .client import Client
 
 _POLL_SECONDS = 0.1
 # Over the upload's life, which begins when its row does.

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import BinaryIO
 
@@ -130,16 +133,38 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answering = answering
         self.read_timeout_seconds = read_timeout_seconds
+        self.tls: ssl.SSLContext | None = None
+
+    def get_request(self) -> tuple[socket.socket, object]:
+        """The handshake is the handler's, in a thread of its own."""
+        plain, address = super().get_request()
+        if self.tls is None:
+            return plain, address
+        wrapped = self.tls.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
+        return wrapped, address
+
+    def handle_error(self, *args: object) -> None:
+        """A client that leaves is none, nor one that does not speak TLS."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(*args)  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager
-def serving(answering: Answering, read_timeout_seconds: float = 10) -> Iterator[str]:
-    """The address of a running server, without a path."""
+def serving(
+    answering: Answering, read_timeout_seconds: float = 10, certificate: Path | None = None
+) -> Iterator[str]:
+    """The address of a running server, without a path; with a certificate (its key in the same
+    file) it speaks HTTPS.
+    """
     with _Server(answering, read_timeout_seconds) as server:
+        if certificate is not None:
+            server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            server.tls.load_cert_chain(certificate)
+        scheme = "http" if certificate is None else "https"
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            yield f"{scheme}://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()

@@ -1,6 +1,5 @@
 """Every check of ``conformance/`` against each server, over sockets."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -132,7 +131,7 @@ def test_row_on(
     _assert_passes(check, _results_of(results, kind, database, tmp_path_factory), kind)
 
 
-def test_the_runner_prints_a_report_and_fails_on_a_server_that_is_not_there() -> None:
+def test_the_runner_says_in_one_sentence_that_a_server_is_not_there() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "conformance", "http://127.0.0.1:9/files/", "--only", "row-048"],
         capture_output=True,
@@ -140,6 +139,5 @@ def test_the_runner_prints_a_report_and_fails_on_a_server_that_is_not_there() ->
         cwd=ROOT,
         check=False,
     )
-    assert ran.returncode != 0
-    assert "row-048" in ran.stdout
-    assert "Traceback" not in ran.stderr + json.dumps(ran.stdout)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == "Nothing listens at 127.0.0.1:9.\n"

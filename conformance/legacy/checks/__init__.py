@@ -7,7 +7,7 @@ from __future__ import annotations
 import pkgutil
 from importlib import import_module
 
-from conformance.legacy.registry import Check, registered
+from ..registry import Check, registered
 
 for _module in pkgutil.iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")

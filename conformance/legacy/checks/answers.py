@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from conformance.expect import expect, expect_present, expect_status
-from conformance.legacy.client import Client
-from conformance.legacy.expect import EXPIRES, expect_json, expect_progress
-from conformance.legacy.registry import check
-from conformance.target import NotTestable
-from conformance.wire import Response
+from ...expect import expect, expect_present, expect_status
+from ...target import NotTestable
+from ...wire import Response
+from ..client import Client
+from ..expect import EXPIRES, expect_json, expect_progress
+from ..registry import check
 
 _OTHER_METHODS = ("GET", "HEAD", "PUT", "PATCH", "DELETE")
 # between storing the row and writing the answer

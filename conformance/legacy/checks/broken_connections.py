@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from conformance.expect import expect_status
-from conformance.legacy.client import Client, Held
-from conformance.legacy.expect import expect_offset_error, expect_progress
-from conformance.legacy.registry import check
-from conformance.wire import WireError
+from ...expect import expect_status
+from ...wire import WireError
+from ..client import Client, Held
+from ..expect import expect_offset_error, expect_progress
+from ..registry import check
 
 # Long enough for any server to read what its kernel already has.
 _SETTLE_SECONDS = 0.5

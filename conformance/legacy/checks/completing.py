@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from itertools import product
 
-from conformance.expect import expect_status
-from conformance.legacy.checks.upload_form import unknown_id
-from conformance.legacy.client import Client, md5_of
-from conformance.legacy.expect import (
+from ...expect import expect_status
+from ..client import Client, md5_of
+from ..expect import (
     BOTH_NEEDED,
     COMPLETE_FOR_CHUNKS,
     ID_NEEDED,
@@ -19,9 +18,10 @@ from conformance.legacy.expect import (
     expect_json,
     expect_taken,
 )
-from conformance.legacy.forms import Body, multipart, urlencoded
-from conformance.legacy.registry import check
-from conformance.legacy.waiting import wait_until_expired
+from ..forms import Body, multipart, urlencoded
+from ..registry import check
+from ..waiting import wait_until_expired
+from .upload_form import unknown_id
 
 _WRONG_MD5 = "0" * 32
 

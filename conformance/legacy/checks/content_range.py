@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from conformance.legacy.client import Client, span
-from conformance.legacy.expect import (
+from ..client import Client, span
+from ..expect import (
     SIZES_DIFFER,
     expect_error,
     expect_offset_error,
     expect_progress,
     is_over_a_limit,
 )
-from conformance.legacy.registry import check
+from ..registry import check
 
 # None of them is `bytes START-END/TOTAL` to the letter.
 MALFORMED = (

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from conformance.expect import expect_status
-from conformance.legacy.client import Client, md5_of, span
-from conformance.legacy.expect import expect_progress, expect_taken
-from conformance.legacy.forms import urlencoded
-from conformance.legacy.registry import check
+from ...expect import expect_status
+from ..client import Client, md5_of, span
+from ..expect import expect_progress, expect_taken
+from ..forms import urlencoded
+from ..registry import check
 
 
 def _without_token(client: Client) -> dict[str, str | None]:

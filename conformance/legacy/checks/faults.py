@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from conformance.expect import expect, expect_status
-from conformance.legacy.checks.upload_form import unknown_id
-from conformance.legacy.client import Client, md5_of, span
-from conformance.legacy.expect import (
+from ...expect import expect, expect_status
+from ..client import Client, md5_of, span
+from ..expect import (
     COMPLETE,
     NO_CHUNK,
     expect_error,
@@ -15,7 +14,8 @@ from conformance.legacy.expect import (
     expect_progress,
     expect_taken,
 )
-from conformance.legacy.registry import check
+from ..registry import check
+from .upload_form import unknown_id
 
 # Python reads no number of more digits by default.
 _DIGITS = 4301

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from conformance.expect import expect_status
-from conformance.legacy.client import Client, Who, md5_of
-from conformance.legacy.expect import NO_LOGIN, expect_error, expect_progress, expect_taken
-from conformance.legacy.registry import check
+from ...expect import expect_status
+from ..client import Client, Who, md5_of
+from ..expect import NO_LOGIN, expect_error, expect_progress, expect_taken
+from ..registry import check
 
 
 def _expect_hidden(client: Client, upload_id: str, content: bytes, who: Who) -> None:

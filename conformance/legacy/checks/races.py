@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from conformance.expect import expect
-from conformance.legacy.client import Client, md5_of
-from conformance.legacy.expect import COMPLETE, expect_error, expect_offset_error, expect_progress
-from conformance.legacy.registry import check
-from conformance.wire import Response
+from ...expect import expect
+from ...wire import Response
+from ..client import Client, md5_of
+from ..expect import COMPLETE, expect_error, expect_offset_error, expect_progress
+from ..registry import check
 
 _CHUNK = 100_000
 _TOTAL = 3 * _CHUNK

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import secrets
 
-from conformance.expect import expect, expect_status
-from conformance.legacy.client import Client, md5_of, span
-from conformance.legacy.expect import NO_CHUNK, NO_LOGIN, expect_error, expect_progress
-from conformance.legacy.forms import Body, FilePart, multipart, urlencoded
-from conformance.legacy.registry import check
+from ...expect import expect, expect_status
+from ..client import Client, md5_of, span
+from ..expect import NO_CHUNK, NO_LOGIN, expect_error, expect_progress
+from ..forms import Body, FilePart, multipart, urlencoded
+from ..registry import check
 
 
 def unknown_id() -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from conformance.expect import expect_status
-from conformance.legacy.client import Client, md5_of, span
-from conformance.legacy.expect import (
+from ...expect import expect_status
+from ..client import Client, md5_of, span
+from ..expect import (
     BAD_HEADERS,
     SIZES_DIFFER,
     expect_error,
@@ -12,7 +12,7 @@ from conformance.legacy.expect import (
     expect_offset_error,
     expect_progress,
 )
-from conformance.legacy.registry import check
+from ..registry import check
 
 
 @check(

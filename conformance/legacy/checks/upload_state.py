@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from conformance.expect import expect_status
-from conformance.legacy.client import Client, span
-from conformance.legacy.expect import (
+from ...expect import expect_status
+from ..client import Client, span
+from ..expect import (
     COMPLETE_FOR_CHUNKS,
     EXPIRED,
     expect_error,
 )
-from conformance.legacy.registry import check
-from conformance.legacy.waiting import wait_until_expired
+from ..registry import check
+from ..waiting import wait_until_expired
 
 
 @check(

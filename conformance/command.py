@@ -1,0 +1,77 @@
+"""What a command line does once its options are read: list, or probe, run and report."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from .findings import Findings, Suite
+from .formats import json_of, junit_of, markdown_of
+from .probe import Unusable
+from .progress import watched
+from .report import paint_for, text_of
+from .runner import Result, Runnable, iterate, run_whatever_comes
+
+Target = TypeVar("Target")
+
+_FORMATS: dict[str, Callable[[Findings], str]] = {
+    "json": json_of,
+    "junit": junit_of,
+    "markdown": markdown_of,
+}
+
+
+def listing(checks: Sequence[Runnable[Any]]) -> str:
+    width = max(len(made.id) for made in checks)
+    return "".join(
+        f"{made.id:<{width}}  {made.row:>3}  {made.level:<8}  {made.title}\n" for made in checks
+    )
+
+
+def carry_out(
+    suite: Suite,
+    checks: Sequence[Runnable[Target]],
+    target: Target,
+    options: argparse.Namespace,
+    *,
+    url: str,
+    probe: Callable[[Target], None],
+) -> int:
+    """Runs the checks at a server that can be asked; the exit status."""
+    try:
+        probe(target)
+        results = _run(checks, target, options.jobs)
+    except Unusable as reason:
+        sys.stderr.write(f"{reason}\n")
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    found = Findings(suite=suite, url=url, results=results, strict=options.strict)
+    _write(found, options)
+    return found.status
+
+
+def expect_one_output(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    taken = [name for name in _FORMATS if getattr(options, name) == "-"]
+    if len(taken) > 1:
+        parser.error(f"only one of --{' and --'.join(taken)} can be the output")
+
+
+def _run(checks: Sequence[Runnable[Target]], target: Target, jobs: int) -> tuple[Result, ...]:
+    results = iterate(checks, target, jobs, run_whatever_comes)
+    return tuple(watched(results, len(checks), sys.stderr))
+
+
+def _write(found: Findings, options: argparse.Namespace) -> None:
+    """The files asked for, and the report, unless another form takes its place."""
+    outputs = {name: getattr(options, name) for name in _FORMATS}
+    for name, path in outputs.items():
+        if path == "-":
+            sys.stdout.write(_FORMATS[name](found))
+        elif path is not None:
+            Path(path).write_text(_FORMATS[name](found), encoding="utf-8")
+    if "-" not in outputs.values():
+        sys.stdout.write(text_of(found, paint_for(sys.stdout), verbose=options.verbose))
