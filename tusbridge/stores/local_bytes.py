@@ -162,7 +162,11 @@ class LocalBytes(LocalStrays):
         size = self.size(segment, stop - segment.start)
         if size < stop - segment.start:
             raise BlobTruncated(segment.start + size)
-        fd = os.open(self.path_of(segment), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fd = os.open(self.path_of(segment), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            # completed, or deleted, since the look at its size: for the caller to find out
+            raise StoreError(_MISSING) from None
         pieces = FilePieces(fd, start - segment.start, stop - segment.start)
         try:
             yield from pieces
