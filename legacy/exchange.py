@@ -76,7 +76,7 @@ def begin_chunk(
     service = service_of(upload)
     actor = owner_of(upload)
     limit = min(limit, service.policy.limits(actor).max_length - offset)
-    if upload.pk is not None:
+    if not upload._state.adding:
         return service.begin_chunk(upload, offset, limit, wait=wait, again=lambda: reread(upload))
     upload.protocol = Protocol.LEGACY
     upload.completes_itself = False
@@ -161,7 +161,8 @@ def limit_of(upload: AbstractUpload, max_bytes: int | None) -> int:
     limits = [service_of(upload).policy.limits(owner_of(upload)).max_length]
     if max_bytes is not None:
         limits.append(max_bytes)
-    if upload.protocol == Protocol.TUS and upload.pk is not None and upload.length is not None:
+    is_begun_by_tus = upload.protocol == Protocol.TUS and not upload._state.adding
+    if is_begun_by_tus and upload.length is not None:
         limits.append(upload.length)
     return min(limits)
 

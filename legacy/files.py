@@ -110,7 +110,9 @@ class ChunkedFileField(models.FileField):
     attr_class = ChunkedFieldFile
 
     def get_prep_value(self, value: Any) -> Any:
-        return value.recorded_name if isinstance(value, ChunkedFieldFile) else value
+        if isinstance(value, ChunkedFieldFile):
+            return value.recorded_name
+        return super().get_prep_value(value)
 
     def deconstruct(self) -> Any:
         name, _, args, kwargs = super().deconstruct()

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponseBase
 from django.views.generic import View
 
@@ -13,7 +14,7 @@ from legacy.exceptions import ChunkedUploadError
 from legacy.models import AbstractChunkedUpload
 from legacy.response import Response
 from tusbridge.api.frame import never_atomic
-from tusbridge.errors import UploadError, UploadNotFound
+from tusbridge.errors import DatabaseUnavailable, UploadError, UploadNotFound
 from tusbridge.models import AbstractUpload, Status, get_upload_model
 
 logger = logging.getLogger("tusbridge")
@@ -99,7 +100,7 @@ class ChunkedUploadBaseView(View):
         """
 
     def _save(self, chunked_upload: Any) -> None:
-        new = chunked_upload.pk is None
+        new = chunked_upload._state.adding
         self.pre_save(chunked_upload, self.request, new=new)
         self.save(chunked_upload, self.request, new=new)
         self.post_save(chunked_upload, self.request, new=new)
@@ -120,6 +121,10 @@ class ChunkedUploadBaseView(View):
             return Response(error.data, status=error.status_code)
         except UploadError as error:
             return self._error_response(self._as_told(error))
+        except (OperationalError, InterfaceError):
+            # away or locked (R12); or a mistake in a statement of the site's, which the log shows
+            logger.exception("database-unavailable")
+            return self._error_response(DatabaseUnavailable())
 
     def _as_told(self, error: UploadError) -> UploadError:
         """The error that the client is told of."""

@@ -60,7 +60,7 @@ class FirstChunk(Chunk):
 
     def give_up(self, error: BaseException) -> None:
         self.close()
-        if self.upload.pk is None:
+        if self.upload._state.adding:
             self._service.store_of(self.upload).delete(self._service.blob_of(self.upload), "")
 
 

@@ -26,6 +26,8 @@ from tusbridge.intake import BATCH_BYTES, Intake
 
 # Forms that one process reads at a time. A thread that waits costs some 50 KiB.
 MAX_FORMS = 256
+# Seconds for which a thread waits for more, once a few bytes have come.
+_LULL_SECONDS = 0.5
 
 
 class IntakeBody(Body):
@@ -58,10 +60,6 @@ class IntakeBody(Body):
         if intake.end is None and not intake.size:
             intake.finish(BodyEnd.TIMED_OUT)
         return intake.take(), intake.end
-
-
-# Seconds for which a thread waits for more, once a few bytes have come.
-_LULL_SECONDS = 0.5
 
 
 class _Raw(io.RawIOBase):
