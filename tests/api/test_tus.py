@@ -216,6 +216,18 @@ class TestFaults:
         assert response.content.startswith(b"upload-busy: ")
 
 
+@pytest.mark.parametrize(
+    ("content_type", "offset"), [(BYTES, "0"), (f"{BYTES}; x=y", "0"), ("", None), ("a/b", None)]
+)
+def test_row_084_a_creation_is_told_the_offset_if_it_says_that_it_brings_bytes(
+    client: Client, content_type: str, offset: str | None
+) -> None:
+    """nginx passes an empty chunked body on as no body at all when it came with the head."""
+    fields = {"HTTP_UPLOAD_DEFER_LENGTH": "1", **TUS}
+    answer = client.generic("POST", "/files/", CONTENT_TYPE=content_type, **fields)
+    assert (answer.status_code, answer.get("Upload-Offset")) == (201, offset)
+
+
 def test_a_row_is_read_once_per_head(client: Client, django_assert_num_queries: Any) -> None:
     url = create(client)["Location"]
     rows._compile.cache_clear()

@@ -31,13 +31,15 @@ def create(request: HttpRequest) -> Any:
     """Begin an upload, with its first bytes or all of them if you like."""
     service = UploadService()
     actor = service.policy.authenticate(request)
-    wanted = tus.parse_create(Fields(request.META), has_trailers=_has_trailers(request))
+    fields = Fields(request.META)
+    wanted = tus.parse_create(fields, has_trailers=_has_trailers(request))
     check_wanted(request)
     if wanted.concat == rules.FINAL:
         part_ids = [_part_id(request, url) for url in wanted.parts]
         return _created(request, service.concatenate(wanted, part_ids, actor), with_offset=False)
     if not wanted.has_body:
-        return _created(request, service.create(wanted, actor), with_offset=wanted.length == 0)
+        is_told = wanted.length == 0 or tus.names_bytes(fields)
+        return _created(request, service.create(wanted, actor), with_offset=is_told)
     appending = service.begin_create(wanted, actor)
     return feed(
         request,
