@@ -167,6 +167,7 @@ class FirstWriter(LocalWriter):
         self._may_be_known = False
 
     def write(self, chunks: Sequence[bytes]) -> None:
+        assert not self._may_be_known, "once others may know of the segment, it has to be locked"
         with store_errors():
             if self._data is None:
                 self._data = self._make_file()
