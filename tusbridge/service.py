@@ -10,7 +10,7 @@ from typing import Any
 from django.utils import timezone
 
 from tusbridge import adopting, chunks, leases, signals
-from tusbridge.appending import Appending
+from tusbridge.appending import Appending, FirstAppend
 from tusbridge.body import BodyEnd
 from tusbridge.chunks import Chunk, FirstChunk
 from tusbridge.completing import Completion
@@ -33,6 +33,7 @@ from tusbridge.models import (
     Status,
     generate_upload_id,
     get_upload_model,
+    is_named_by_id,
     owner_of,
 )
 from tusbridge.policy import Actor, Policy, get_policy
@@ -258,15 +259,27 @@ class UploadService:
         """
         return Concatenation(self).create(request, part_ids, actor)
 
-    def begin_create(self, request: CreateRequest, actor: Actor) -> Appending:
-        """A new upload whose bytes follow; to be ended by :meth:`end_create`."""
+    def begin_create(
+        self, request: CreateRequest, actor: Actor, *, at_hand: bool = False
+    ) -> Appending:
+        """A new upload whose bytes follow, or are all ``at_hand``; to be ended by
+        :meth:`end_create`."""
         token = leases.new_token()
-        upload = self._insert(request, actor, token=token)
         plan = rules.plan_create(request, self.policy.limits(actor))
+        if at_hand and is_named_by_id(self.model):
+            return FirstAppend(self, self._new(request, actor), plan, token, at_hand=True)
+        upload = self._insert(request, actor, token=token)
         return Appending(self, upload, plan, token)
 
     def _insert(self, request: CreateRequest, actor: Actor, *, token: str | None) -> AbstractUpload:
-        rules.plan_create(request, self.policy.limits(actor))
+        upload = self._new(request, actor)
+        upload.lease_token = token
+        insert_row(upload, lease_ttl=self.options.LEASE_TTL if token else None)
+        signals.announce(signals.upload_created, upload)
+        return upload
+
+    def _new(self, request: CreateRequest, actor: Actor) -> AbstractUpload:
+        """An instance that was not saved, with room in the store."""
         self.policy.check_create(actor, request)
         upload = self.model(
             upload_id=generate_upload_id(),
@@ -278,15 +291,10 @@ class UploadService:
             protocol=Protocol.TUS,
             expires_at=self.new_expiry(),
             storage_alias=self.model.new_storage_alias(),
-            lease_token=token,
             concat=request.concat,
         )
-        if token:
-            upload.lease_until = leases.until(self.options.LEASE_TTL)
         blob = self.store_of(upload).create(upload.upload_id, upload.length)
         upload.store_state = dict(blob.state)
-        insert_row(upload)
-        signals.announce(signals.upload_created, upload)
         return upload
 
     def end_create(self, appending: Appending, how: BodyEnd) -> AbstractUpload:
@@ -305,15 +313,21 @@ class UploadService:
 
     def drop_create(self, appending: Appending) -> None:
         """Leave nothing of a creation that was refused or broke off."""
-        appending.close()
-        self.terminate(appending.upload)
+        appending.drop()
 
     def begin_append(
-        self, upload: AbstractUpload, request: AppendRequest, actor: Actor, *, wait: float
+        self,
+        upload: AbstractUpload,
+        request: AppendRequest,
+        actor: Actor,
+        *,
+        wait: float,
+        at_hand: bool = False,
     ) -> Appending | None:
         """Take the lease for an append; None when there is nothing to write.
 
-        Waits at most ``wait`` seconds for another holder to end or to fall silent.
+        Waits at most ``wait`` seconds for another holder to end or to fall silent. ``at_hand`` says
+        that the whole body is there.
 
         :raises OffsetMismatch: the client is behind or ahead.
         :raises LengthConflict: it names another length than the upload has.
@@ -340,7 +354,7 @@ class UploadService:
             ):
                 if plan.length is not None:
                     upload.length = plan.length
-                return Appending(self, upload, plan, token)
+                return Appending(self, upload, plan, token, at_hand=at_hand)
             upload = self.find_to_append(upload.upload_id, actor)
             rules.plan_append(upload.state, request, limits)
             if time.monotonic() + BUSY_POLL_SECONDS > deadline:
