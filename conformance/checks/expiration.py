@@ -57,12 +57,13 @@ def patch_tells_expiry(client: Client) -> None:
 @check(
     "row-087-refused-patch-tells-expiry",
     row=87,
-    level="D",
+    level="MUST",
     section=_SECTION,
     extension=_EXTENSION,
     title="so does the 409 of such an upload: every PATCH answer",
 )
 def refused_patch_tells_expiry(client: Client) -> None:
+    """tus 1.0.0, Upload-Expires: in every PATCH answer."""
     response = client.patch(client.create(), 3, b"123")
     expect_status(response, 409)
     _expect_expiry(response)
@@ -77,7 +78,6 @@ def refused_patch_tells_expiry(client: Client) -> None:
     title="and so do the other refusals of bytes for an upload that will expire",
 )
 def each_refused_patch_tells_expiry(client: Client) -> None:
-    """tus 1.0.0, Upload-Expires: in every PATCH answer."""
     url = client.create()
     changes: tuple[Change, ...] = ({"Content-Type": "text/plain"}, {"Upload-Offset": None}, {})
     for change in changes:
