@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from ..client import METADATA, OFFSET_TYPE, Change, Client, append_fields, sample
+from ..deferral import expect_deferred
 from ..expect import expect, expect_absent, expect_field, expect_offset, expect_status
 from ..limits import answer_to_too_many
 from ..registry import check
@@ -242,6 +243,22 @@ def deferred_length_with_bytes(client: Client) -> None:
     expect_field(response, "Upload-Length", "10")
     expect_absent(response, "Upload-Defer-Length")
     client.expect_content(url, b"1234567890")
+
+
+@check(
+    "row-084-deferred-length-without-bytes",
+    row=84,
+    level="D",
+    section=_SECTION,
+    extension=_EXTENSION,
+    title="so may one that says it brings bytes and brings none, and is told that offset: 0",
+)
+def deferred_length_without_bytes(client: Client) -> None:
+    client.require("creation-defer-length")
+    response = client.post({**_with_bytes(None), "Upload-Defer-Length": "1"}, b"")
+    url = client.location(response)
+    expect_offset(response, 0)
+    expect_deferred(client, url, 0)
 
 
 @check(
