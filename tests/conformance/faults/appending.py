@@ -208,7 +208,7 @@ class NoNumberIsZero(_Number):
         return int(text) if re.fullmatch("[0-9]{1,18}", text, re.ASCII) else 0
 
 
-@caught_by("row-034-offset-not-a-number", "row-050-length-not-a-number")
+@caught_by("row-034-offset-not-a-number-is-400", "row-050-length-not-a-number")
 class NegativeNumbersTaken(_Number):
     """A negative offset is then a conflict."""
 
@@ -231,7 +231,15 @@ class WhateverIntTakesIsANumber(_Number):
         return value
 
 
-@caught_by("row-035-offset-not-plain-digits", "row-050-length-not-a-number")
+@caught_by("row-050-length-of-thirty-digits", "row-071-length-of-thirty-digits")
+class NumbersCutShort(_Number):
+    def read(self, text: str) -> int:
+        if not re.fullmatch("[0-9]+", text, re.ASCII):
+            raise ValueError(text)
+        return int(text[:6])
+
+
+@caught_by("row-035-offset-not-plain-digits")
 class NumbersOfAnySize(_Number):
     def read(self, text: str) -> int:
         if not re.fullmatch("0|[1-9][0-9]*", text, re.ASCII):
@@ -311,7 +319,7 @@ class OverrunCutOff(Reference):
 @caught_by(
     "row-037-body-too-long-is-413",
     "row-039-bytes-past-a-complete-upload",
-    "row-080-body-too-long",
+    "row-080-body-too-long-is-413",
 )
 class OverrunIs400(Reference):
     def route(self, method: str, request: Request) -> Answer:

@@ -30,7 +30,7 @@ class CreationNotAnnounced(Reference):
     extensions = tuple(name for name in Reference.extensions if name != "creation")
 
 
-@caught_by("row-048-create", "row-017-new-upload-is-at-zero", "row-078-whole-body")
+@caught_by("row-048-create", "row-017-new-upload-is-at-zero")
 class LocationLeadsNowhere(_Location):
     def location(self, told: str, request: Request) -> str:
         return told[:-1]

@@ -10,7 +10,7 @@ from tests.conformance.reference import Reference, Refused, Upload
 @caught_by("row-126-download", "row-126-download-of-an-odd-name", "row-127-download-of-a-range")
 class NothingHandedOut(Reference):
     def download(self, upload: Upload, request: Request) -> Answer:
-        raise Refused(405, Allow="HEAD")
+        raise Refused(404)
 
 
 @caught_by("row-126-download", "row-026-append-again", "row-107-final")

@@ -30,7 +30,7 @@ class FirstBytesIgnored(Reference):
         return {}
 
 
-@caught_by("row-078-chunked-body", "row-080-chunked-body-too-long")
+@caught_by("row-078-chunked-body")
 class ChunkedFirstBytesIgnored(Reference):
     def store_first(self, upload: Upload, request: Request) -> dict[str, str]:
         return {} if request.body.is_chunked else super().store_first(upload, request)

@@ -129,8 +129,8 @@ class NulBreaksIt(_MalformedId):
 
 
 @caught_by("row-021-long-id")
-class LongIdIs414(_MalformedId):
-    status = 414
+class LongIdIs400(_MalformedId):
+    status = 400
 
     def is_malformed(self, name: str) -> bool:
         return len(name) > 1000

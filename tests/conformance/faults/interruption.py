@@ -30,7 +30,6 @@ class _Break(Reference):
     "row-041-fin-right-behind-the-bytes",
     "row-041-half-close-in-mid-body",
     "row-042-reset-in-mid-body",
-    "row-043-resume-after-a-break",
     "row-046-read-timeout",
     "row-047-told-offset-stays-true",
 )
@@ -43,7 +42,6 @@ class BrokenBodiesAreDropped(_Break):
     "row-041-fin-in-mid-body",
     "row-041-half-close-in-mid-body",
     "row-042-reset-in-mid-body",
-    "row-043-resume-after-a-break",
     "row-044-silent-connection",
     "row-046-read-timeout",
 )
@@ -77,7 +75,7 @@ class PromisedBytesCountAfterABreak(_Break):
         upload.data += bytes((upload.length or 0) - len(upload.data))
 
 
-@caught_by("row-041-half-close-in-mid-body", "row-085-half-closed-creation")
+@caught_by("row-041-half-close-is-no-success", "row-085-half-closed-creation")
 class HalfClosedBodyToldAsWhole(Reference):
     def break_off(self, upload: Upload, held: bytes) -> None:
         """Goes on as if it were whole."""

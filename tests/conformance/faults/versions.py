@@ -15,7 +15,7 @@ _OF_EVERY_METHOD = (
 )
 
 
-@caught_by("row-001-version-in-every-answer", "row-020-unknown-upload", "row-103-delete-unknown")
+@caught_by("row-001-version-in-every-answer")
 class VersionNotToldBy404(Reference):
     def answer(self, request: Request) -> Answer:
         answer = super().answer(request)
@@ -24,7 +24,7 @@ class VersionNotToldBy404(Reference):
         return answer
 
 
-@caught_by("row-001-version-in-every-answer", "row-130-put")
+@caught_by("row-001-version-in-refused-methods")
 class VersionNotToldBy405(Reference):
     def answer(self, request: Request) -> Answer:
         answer = super().answer(request)
@@ -42,7 +42,7 @@ class VersionNotToldByDownloads(Reference):
         return answer
 
 
-@caught_by("row-001-version-in-every-answer", "row-017-head-is-200", "row-019-length-is-told")
+@caught_by("row-017-head-is-200", "row-019-length-is-told")
 class FieldsToldTwice(Reference):
     def head(self, upload: Upload, request: Request) -> Answer:
         answer = super().head(upload, request)
@@ -50,7 +50,7 @@ class FieldsToldTwice(Reference):
         return answer
 
 
-@caught_by("row-001-version-in-every-answer", "row-036-unknown-upload", "row-020-unknown-upload")
+@caught_by("row-036-unknown-upload", "row-020-unknown-upload")
 class UnknownUploadIsAServerError(Reference):
     def find(self, path: str, owner: str) -> Upload:
         try:
@@ -65,7 +65,7 @@ class AnyVersionTaken(Reference):
         """Whatever it is."""
 
 
-@caught_by("row-003-post-without-version", "row-004-patch-with-unknown-version")
+@caught_by("row-003-post-without-version", "row-004-patch-without-version")
 class MissingVersionTaken(Reference):
     def judge_version(self, method: str, request: Request) -> None:
         if "Tus-Resumable" in request.fields:
@@ -186,7 +186,7 @@ class OptionsHaveABody(Reference):
         return answer
 
 
-@caught_by("row-008-options-without-version", "row-009-options-ignores-version")
+@caught_by("row-008-options-without-version")
 class OptionsAskForAVersion(Reference):
     def options(self, request: Request) -> Answer:
         self.judge_version("OPTIONS", request)
