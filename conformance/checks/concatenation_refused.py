@@ -186,11 +186,12 @@ def other_host(client: Client) -> None:
     level="D",
     section=_SECTION,
     extension=_EXTENSION,
+    needs=("--other-header",),
     title="a list with another user's partial is 400 or 404",
 )
 def foreign_partial(client: Client) -> None:
     if client.target.other_headers is None:
-        raise NotTestable("needs a second user's headers")
+        raise NotTestable("needs a second user's headers (--other-header)")
     foreign = make(client, BODIES[0])
     change = {**PARTIAL, "Upload-Length": "0"}
     own = client.location(_post_as_other(client, change))

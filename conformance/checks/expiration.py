@@ -118,6 +118,7 @@ def complete_upload_does_not_expire(client: Client) -> None:
     level="SHOULD",
     section=_SECTION,
     extension=_EXTENSION,
+    needs=("--expire-seconds",),
     title="an expired upload is 404 or 410 to HEAD, PATCH and DELETE",
 )
 def expired_upload(client: Client) -> None:
@@ -138,6 +139,7 @@ def expired_upload(client: Client) -> None:
     level="SHOULD",
     section=_SECTION,
     extension=_EXTENSION,
+    needs=("--expire-seconds",),
     title="an upload still answers in the first half of its life",
 )
 def alive_until_then(client: Client) -> None:
@@ -175,6 +177,7 @@ def expiry_may_slide(client: Client) -> None:
     level="D",
     section=_SECTION,
     extension=_EXTENSION,
+    needs=("--expire-seconds",),
     title="a complete upload is still there when unfinished ones of its age are gone",
 )
 def complete_upload_stays(client: Client) -> None:
@@ -200,6 +203,7 @@ def _life_seconds(client: Client) -> float:
     if life is None or life > _LONGEST_LIFE_SECONDS:
         raise NotTestable(
             f"needs uploads that expire after a known time of at most {_LONGEST_LIFE_SECONDS} s"
+            " (--expire-seconds)"
         )
     return life
 

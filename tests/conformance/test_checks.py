@@ -161,5 +161,16 @@ def test_checks_of_an_extension_wait_for_its_announcement(
     assert set(extended) == {"not_announced"}
 
 
+def test_what_a_check_needs_is_said_by_its_name_and_where_it_is_not_told() -> None:
+    with serving(Reference().answer) as address:
+        bare = Target(url=f"{address}/files/", headers=(LOGIN,))
+        results = run_checks(ALL, bare, JOBS)
+    untold = [result for result in results if "(--" in result.detail]
+    assert {result.check.id for result in untold} == {check.id for check in ALL if check.needs}
+    for result in untold:
+        assert result.outcome is Outcome.NOT_TESTABLE
+        assert f"({result.check.needs[0]})" in result.detail
+
+
 def test_every_row_of_the_table_has_a_check() -> None:
     assert {check.row for check in ALL} == set(ROWS)
