@@ -76,9 +76,7 @@ class Client(Exchanges):
             method, url, change, length=len(body or b"") if carries_body else None, other=other
         )
         connection.send_body(body or b"")
-        response = self.read(connection)
-        connection.close()
-        return response
+        return self.read(connection)
 
     def send_chunked(
         self,

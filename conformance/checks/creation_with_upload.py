@@ -10,7 +10,7 @@ from ..deferral import expect_deferred
 from ..expect import expect, expect_absent, expect_field, expect_offset, expect_status
 from ..limits import answer_to_too_many
 from ..registry import NotTestable, check
-from ..wire import Connection, ConnectionLost, Response, TimedOut
+from ..wire import Connection, ConnectionLost, TimedOut
 
 _EXTENSION = "creation-with-upload"
 _SECTION = "Creation With Upload"
@@ -196,17 +196,11 @@ def no_100_before_a_refusal(client: Client) -> None:
         connection = client.start(
             "PATCH", where, {**append_fields(0), **_EXPECT, **change}, length=10
         )
-        expect_status(_first_answer(client, connection), plain.status, why=_AT_ONCE)
+        response = client.read(connection, final=False)
+        expect_status(response, plain.status, why=_AT_ONCE)
     client.violations.clear()
     if not refused:
         raise NotTestable("the server refuses nothing that was tried")
-
-
-def _first_answer(client: Client, connection: Connection) -> Response:
-    """The client then leaves, for some servers wait for the body that it did not send."""
-    response = client.read(connection, final=False)
-    connection.close()
-    return response
 
 
 def _to_be_refused(client: Client) -> Iterator[tuple[str, Change]]:
@@ -229,7 +223,7 @@ def _to_be_refused(client: Client) -> Iterator[tuple[str, Change]]:
     title="a creation that waits for 100 to send more than its length is 413 at once",
 )
 def expect_with_too_many_bytes(client: Client) -> None:
-    response = _first_answer(client, _start(client, 10, 20))
+    response = client.read(_start(client, 10, 20), final=False)
     expect_status(response, 413, why=_AT_ONCE)
 
 
@@ -242,7 +236,7 @@ def expect_with_too_many_bytes(client: Client) -> None:
     title="a creation over Tus-Max-Size that waits for 100 is 413 at once",
 )
 def expect_over_the_limit(client: Client) -> None:
-    response = _first_answer(client, _start(client, client.max_size() + 1, 20))
+    response = client.read(_start(client, client.max_size() + 1, 20), final=False)
     expect_status(response, 413, why=_AT_ONCE)
 
 
