@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,31 @@ def test_the_tool_says_in_one_sentence_that_a_server_is_not_there(tmp_path: Path
     ran = subprocess.run(command, capture_output=True, text=True, cwd=conformance.ROOT, check=False)
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr == "Nothing listens at 127.0.0.1:9.\n"
+
+
+@pytest.mark.slow
+def test_four_runs_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    """As four people would start them, each with the same login, at one server."""
+    options = {"CORS_ORIGINS": [ORIGIN], "READ_TIMEOUT": READ_TIMEOUT}
+    with running("serve", tmp_path / "serve", options=options) as server:
+        told = [f"--cors-origin={ORIGIN}", f"--read-timeout={READ_TIMEOUT}", "--no-trailers"]
+        words = [server.url, *told, *logins(server)]
+        files = [tmp_path / f"{number}.json" for number in range(4)]
+        with ThreadPoolExecutor(len(files)) as pool:
+            reports = list(pool.map(lambda file: conformance.check(file, *words), files))
+    for report in reports:
+        assert report.status == 0
+        outcomes = {name: report.outcome(name) for name in report.checks}
+        unusual = {name for name, outcome in outcomes.items() if outcome != PASSED}
+        assert unusual <= _not_passed_without_more(), outcomes
+
+
+def _not_passed_without_more() -> set[str]:
+    """What cannot pass under `serve` as it comes; nothing of it fails, or the status were 1."""
+    return {
+        check.id
+        for check in ALL
+        if check.id in (*LIMITED, *_ALLOWED)
+        or check.id.startswith(SHORT_LIVED)
+        or check.extension == _TRAILER
+    }
