@@ -58,7 +58,7 @@ def running(name: str, place: Path) -> contextlib.AbstractContextManager[Server]
 def started(
     name: str, command: list[str], place: Path, environ: dict[str, str]
 ) -> Iterator[Server]:
-    """A server by its command line, in which ``{port}`` stands for its port."""
+    """A server by its command line, in which ``{port}`` stands for its port; so in ``environ``."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
     place.mkdir(parents=True)
@@ -69,7 +69,7 @@ def started(
             [part.replace("{port}", str(port)) for part in command],
             stdout=output,
             stderr=output,
-            env={**inherited, **environ},
+            env={**inherited, **{k: v.replace("{port}", str(port)) for k, v in environ.items()}},
             cwd=ROOT,
         )
     try:

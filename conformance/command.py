@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 from .findings import Findings, Suite
 from .formats import json_of, junit_of, markdown_of
+from .listing import Contents, markdown_of_list, text_of_list
+from .presence import Presence
 from .probe import Unusable
 from .progress import watched
 from .report import paint_for, text_of
@@ -24,11 +26,17 @@ _FORMATS: dict[str, Callable[[Findings], str]] = {
 }
 
 
-def listing(checks: Sequence[Runnable[Any]]) -> str:
-    width = max(len(made.id) for made in checks)
-    return "".join(
-        f"{made.id:<{width}}  {made.row:>3}  {made.level:<8}  {made.title}\n" for made in checks
-    )
+def show_list(
+    checks: Sequence[Runnable[Any]], options: argparse.Namespace, contents: Contents
+) -> int:
+    """Lists the checks as text, or as Markdown where that is asked for; the exit status."""
+    if options.markdown in (None, "-"):
+        as_text = options.markdown is None
+        told = text_of_list(checks) if as_text else markdown_of_list(checks, contents)
+        sys.stdout.write(told)
+    else:
+        Path(options.markdown).write_text(markdown_of_list(checks, contents), encoding="utf-8")
+    return 0
 
 
 def carry_out(
@@ -43,13 +51,16 @@ def carry_out(
     """Runs the checks at a server that can be asked; the exit status."""
     try:
         probe(target)
-        results = _run(checks, target, options.jobs)
+        presence = Presence()
+        results = _run(checks, target, options.jobs, presence)
     except Unusable as reason:
         sys.stderr.write(f"{reason}\n")
         return 2
     except KeyboardInterrupt:
         return 130
-    found = Findings(suite=suite, url=url, results=results, strict=options.strict)
+    found = Findings(
+        suite=suite, url=url, results=results, strict=options.strict, away=tuple(presence.away)
+    )
     _write(found, options)
     return found.status
 
@@ -60,8 +71,13 @@ def expect_one_output(parser: argparse.ArgumentParser, options: argparse.Namespa
         parser.error(f"only one of --{' and --'.join(taken)} can be the output")
 
 
-def _run(checks: Sequence[Runnable[Target]], target: Target, jobs: int) -> tuple[Result, ...]:
-    results = iterate(checks, target, jobs, run_whatever_comes)
+def _run(
+    checks: Sequence[Runnable[Target]], target: Target, jobs: int, presence: Presence
+) -> tuple[Result, ...]:
+    def run(made: Runnable[Target], target: Target) -> Result:
+        return presence.run(run_whatever_comes, made, target)
+
+    results = iterate(checks, target, jobs, run)
     return tuple(watched(results, len(checks), sys.stderr))
 
 
