@@ -18,7 +18,7 @@ ORIGINAL := django-chunked-upload-patched==2.1.0 'Django==5.2.*' gunicorn django
 DATABASE_URLS ?= postgresql://root@127.0.0.1:5432/test mysql://root@127.0.0.1:3306/test
 DATABASE_TESTS := tests/leases tests/service tests/api tests/test_quotas.py
 
-.PHONY: help run test test-services original switch torture fuzz lint format frontend matrix matrix-3.12 matrix-3.13 wheel wheel-conformance docs bench bench-legacy bench-quick clean
+.PHONY: help run test test-services original switch torture fuzz lint format frontend matrix matrix-3.12 matrix-3.13 wheel wheel-conformance docs bench bench-quick floor clean
 
 help:
 	@echo "run             install and serve; ARGS='--port 9000'"
@@ -36,7 +36,6 @@ help:
 	@echo "wheel-conformance   likewise the wheel of conformance/ alone"
 	@echo "docs            the documentation, to build/docs"
 	@echo "bench           CPU per GiB and per request, beside bare servers"
-	@echo "bench-legacy    the same of chunks of forms, beside the original"
 
 run: $(VENV)/.server frontend-if-npm
 	$(BIN)/tusbridge serve $(ARGS)
@@ -115,15 +114,18 @@ docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx -W -q -b html docs build/docs
 	@echo "build/docs/index.html"
 
-bench: $(VENV)/.services
+bench: $(VENV)/.services original floor
 	$(BIN)/python -m benchmarks $(ARGS)
 
-bench-legacy: $(VENV)/.services original
-	$(BIN)/python -m benchmarks.legacy --original .venvs/original/bin/python $(ARGS)
+bench-quick: $(VENV)/.services original floor
+	$(BIN)/python -m benchmarks --scale 0.0625 --rounds 1 $(ARGS)
 
-bench-quick: $(VENV)/.services original
-	$(BIN)/python -m benchmarks --mib 64 --rounds 1 --requests 200
-	$(BIN)/python -m benchmarks.legacy --original .venvs/original/bin/python --mib 64 --rounds 1
+floor: build/floor
+
+# without a compiler the floor is in Python, and the report says so
+build/floor: benchmarks/floor.c
+	mkdir -p build
+	if command -v $(CC) >/dev/null; then $(CC) -O2 -Wall -Wextra -o $@ $<; else rm -f $@; fi
 
 clean:
 	rm -rf $(VENV) .venvs dist build frontend/node_modules tusbridge/static

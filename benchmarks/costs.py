@@ -1,0 +1,67 @@
+"""What a block of work costs a server: wall time, CPU, memory at its peak."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from benchmarks.processes import cpu_seconds, pss_bytes
+
+# Between two looks at the memory. A look takes the server's memory map for a millisecond or less.
+_LOOK_SECONDS = 0.05
+# A server may go on with what it has answered already: that is its cost as well.
+_QUIET_SECONDS, _LONGEST_QUIET_SECONDS = 0.05, 1.0
+
+
+@dataclass(slots=True)
+class Cost:
+    """Filled at the end of the block. ``generator_cpu`` is what this process took beside it."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+    peak_bytes: int = 0
+    growth_bytes: int = 0
+    generator_cpu: float = 0.0
+
+
+@contextmanager
+def measured(pid: int) -> Iterator[Cost]:
+    """What the process tree below ``pid`` does in the block."""
+    cost = Cost()
+    with _highest_memory(pid) as looks:
+        cpu, own = cpu_seconds(pid), time.process_time()
+        started = time.perf_counter()
+        yield cost
+        cost.wall = time.perf_counter() - started
+        cost.generator_cpu = time.process_time() - own
+        cost.cpu = _cpu_when_quiet(pid) - cpu
+    cost.peak_bytes, cost.growth_bytes = max(looks), max(looks) - looks[0]
+
+
+def _cpu_when_quiet(pid: int) -> float:
+    until = time.monotonic() + _LONGEST_QUIET_SECONDS
+    cpu, before = cpu_seconds(pid), -1.0
+    while cpu != before and time.monotonic() < until:
+        time.sleep(_QUIET_SECONDS)
+        cpu, before = cpu_seconds(pid), cpu
+    return cpu
+
+
+@contextmanager
+def _highest_memory(pid: int) -> Iterator[list[int]]:
+    looks = [pss_bytes(pid)]
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(_LOOK_SECONDS):
+            looks.append(pss_bytes(pid))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield looks
+    finally:
+        over.set()
+        thread.join()
+        looks.append(pss_bytes(pid))

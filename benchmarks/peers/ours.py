@@ -1,0 +1,67 @@
+"""tusbridge itself, and the floors: servers that do the least that can be done."""
+
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.peers.base import Peer
+
+_ROOT = Path(__file__).resolve().parents[2]
+# built by `make floor`
+FLOOR = _ROOT / "build" / "floor"
+_SERVE = (sys.executable, "-m", "tusbridge", "serve")
+_PLACES = ("--port", "{port}", "--data-dir", "{place}")
+_NO_CHECKSUMS = {"checksums": "checks nothing", "concat": "joins nothing"}
+
+
+def _tusbridge(name: str, durability: str) -> Peer:
+    return Peer(
+        name=name,
+        title=f"tusbridge, {durability}",
+        language="Python",
+        workers="1 process, 4 + 4 threads",
+        command=(*_SERVE, "--durability", durability, *_PLACES),
+        version=lambda: version("tusbridge"),
+        syncs=durability == "power",
+    )
+
+
+def _floor_recv() -> Peer:
+    is_compiled = FLOOR.exists()
+    program = ("{root}/build/floor",) if is_compiled else (sys.executable, "-m", "benchmarks.floor")
+    language = "C" if is_compiled else "Python"
+    return Peer(
+        name="floor-recv",
+        title=f"floor: recv and pwrite in {language}",
+        language=language,
+        workers="1 thread",
+        command=(*program, "{port}", "{place}"),
+        version=lambda: "",
+        without=_NO_CHECKSUMS,
+    )
+
+
+def _floor_granian() -> Peer:
+    granian = (sys.executable, "-m", "granian", "--workers", "1", "--no-log")
+    application = ("--interface", "asgi", "--loop", "asyncio", "benchmarks.floor_asgi:application")
+    return Peer(
+        name="floor-granian",
+        title="floor: a bare function under granian",
+        language="Python",
+        workers="1 process, 1 thread",
+        command=(*granian, *application, "--port", "{port}"),
+        environ={"FLOOR_PLACE": "{place}"},
+        version=lambda: version("granian"),
+        without=_NO_CHECKSUMS,
+    )
+
+
+OURS: dict[str, Peer] = {
+    peer.name: peer
+    for peer in (
+        _tusbridge("tusbridge", "process"),
+        _tusbridge("tusbridge-power", "power"),
+        _floor_recv(),
+        _floor_granian(),
+    )
+}

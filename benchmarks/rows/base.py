@@ -1,0 +1,150 @@
+"""What a row is, and what it is given: a running server, sizes, a time limit."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from benchmarks.content import MIB
+from benchmarks.costs import Cost, measured
+from benchmarks.deadline import Deadline
+from benchmarks.figures import CPU_GIB, GENERATOR, GROWTH, PEAK, WALL_GIB, Measure
+from benchmarks.measure import Server
+from benchmarks.peers.base import Peer
+from benchmarks.tus import Requests, created
+from benchmarks.wire import Client
+
+GIB = 1024 * MIB
+Values = dict[Measure, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How much the rows do. ``upload_bytes`` is a multiple of 16 MiB."""
+
+    upload_bytes: int
+    at_once: int
+    connections: int
+    small_bytes: int
+    small_uploads: int
+    heads: int
+    # Rows of small requests end after so long, however many there were.
+    small_seconds: float
+    crowd: int
+    crowd_seconds: float
+    growth: tuple[int, ...]
+    growth_requests: int
+    ranges: int
+
+    @classmethod
+    def of(cls, scale: float) -> "Sizes":
+        """``scale`` 1 is what the documentation shows."""
+
+        def some(count: float, least: int) -> int:
+            return max(least, int(count * scale))
+
+        return cls(
+            upload_bytes=some(64, 2) * 16 * MIB,
+            at_once=16,
+            connections=8,
+            small_bytes=4096,
+            small_uploads=some(5000, 50),
+            heads=some(20_000, 100),
+            small_seconds=max(1.0, 3 * scale),
+            crowd=some(1000, 50),
+            crowd_seconds=max(3.0, 20 * scale),
+            growth=(100, some(10_000, 500), some(200_000, 2000)),
+            growth_requests=some(2000, 100),
+            ranges=some(100, 10),
+        )
+
+    def for_slow_server(self) -> "Sizes":
+        """A quarter of the bytes, but 256 MiB at least."""
+        return replace(self, upload_bytes=min(self.upload_bytes, max(self.upload_bytes, GIB) // 4))
+
+
+@dataclass(slots=True, kw_only=True)
+class Turn:
+    """One part of a row, of one server in one round."""
+
+    peer: Peer
+    server: Server
+    sizes: Sizes
+    deadline: Deadline
+    # what was left on this server by parts before this one
+    kept: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def requests(self) -> Requests:
+        """Heads of requests to the server."""
+        return Requests(self.server.port, self.peer.path)
+
+    def client(self) -> Client:
+        """A connection to the server."""
+        return Client(self.server.port, self.deadline)
+
+    def create(self, client: Client, length: int) -> str:
+        """The path of a new upload."""
+        return created(client.ask(self.requests.create(length)))
+
+    @contextmanager
+    def measured(self) -> Iterator[Cost]:
+        """What the block costs the server."""
+        with measured(self.server.pid) as cost:
+            yield cost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowPart:
+    """What becomes one table. ``refuses`` says why a peer cannot do it, or ""."""
+
+    name: str
+    title: str
+    run: Callable[[Turn], Values]
+    refuses: Callable[[Peer], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """Something to be measured. ``rounds`` is how often at most, ``fresh`` asks for a server that
+    did nothing before, ``limit_seconds`` is for each part of one server in one round."""
+
+    number: int
+    title: str
+    parts: tuple[RowPart, ...]
+    rounds: int = 1000
+    fresh: bool = False
+    limit_seconds: float = 60.0
+
+
+def only_tus(peer: Peer) -> str:
+    """Why a peer cannot do what tus clients ask for."""
+    return "" if peer.protocol == "tus" else "speaks no tus"
+
+
+def part(
+    name: str,
+    title: str,
+    run: Callable[[Turn], Values],
+    refuses: Callable[[Peer], str] = only_tus,
+) -> RowPart:
+    """A part, by position."""
+    return RowPart(name=name, title=title, run=run, refuses=refuses)
+
+
+def costs_of_bytes(cost: Cost, length: int) -> Values:
+    """Figures of ``length`` bytes that went through."""
+    return {
+        WALL_GIB: cost.wall * GIB / length,
+        CPU_GIB: cost.cpu * GIB / length,
+        **costs_beside(cost),
+    }
+
+
+def costs_beside(cost: Cost) -> Values:
+    """Figures that every row has."""
+    return {
+        PEAK: cost.peak_bytes / MIB,
+        GROWTH: cost.growth_bytes / MIB,
+        GENERATOR: cost.generator_cpu / cost.wall if cost.wall else 0.0,
+    }
