@@ -15,16 +15,21 @@ SERVICES := service or browser or root or nginx or original
 # what tests/legacy compares with: the package whose contract it is
 ORIGINAL := django-chunked-upload-patched==2.1.0 'Django==5.2.*' gunicorn djangorestframework \
   dj-database-url pytest pytest-django pytest-timeout pytest-randomly 'psycopg[binary]' mysqlclient
+# each in .venvs/peers/NAME with the requirements of its name; litestar-tus needs Python 3.13
+PEERS := $(basename $(notdir $(wildcard benchmarks/peers/requirements/*.txt)))
+PEERS_PYTHON ?= $(shell for p in python3.13 python3.14 python3; do $$p -c "import sys; sys.exit(sys.version_info < (3, 13))" 2>/dev/null && echo $$p && break; done)
+PEERS_NODE := benchmarks/peers/apps/tusnode
 DATABASE_URLS ?= postgresql://root@127.0.0.1:5432/test mysql://root@127.0.0.1:3306/test
 DATABASE_TESTS := tests/leases tests/service tests/api tests/test_quotas.py
 
-.PHONY: help run test test-services original switch torture fuzz lint format frontend matrix matrix-3.12 matrix-3.13 wheel wheel-conformance docs bench bench-quick floor clean
+.PHONY: help run test test-services original peers switch torture fuzz lint format frontend matrix matrix-3.12 matrix-3.13 wheel wheel-conformance docs bench bench-quick floor clean
 
 help:
 	@echo "run             install and serve; ARGS='--port 9000'"
 	@echo "test            install and run the tests that need no services; ARGS='-k name'"
 	@echo "test-services   those that need PostgreSQL, MariaDB, Chromium and root"
 	@echo "original        django-chunked-upload in .venvs/original, to compare with"
+	@echo "peers           other servers in .venvs/peers, to compare with (needs Python 3.13, Node.js)"
 	@echo "torture         the long proofs: 50 kills, 5 tortures on each database, 1,000 slow clients"
 	@echo "switch          a site of django-chunked-upload goes over to ours, on each database"
 	@echo "fuzz            12,000 cases of almost right requests for each server; FUZZ=100000 for more"
@@ -55,6 +60,22 @@ original: .venvs/original/.made
 .venvs/original/.made: Makefile constraints.txt
 	$(PYTHON) -m venv .venvs/original
 	.venvs/original/bin/python -m pip --disable-pip-version-check -q install -c constraints.txt $(ORIGINAL)
+	touch $@
+
+peers: original $(PEERS:%=.venvs/peers/%/.made) $(PEERS_NODE)/node_modules/.made
+
+# of 2020: it wants Django 3.2, which wants a Python before 3.12
+.venvs/peers/django-tus/.made: PEERS_PYTHON = python3.11
+
+.venvs/peers/%/.made: benchmarks/peers/requirements/%.txt
+	@test -n "$(PEERS_PYTHON)" || { echo "the peers need Python 3.13; name one: make peers PEERS_PYTHON=/path/to/python3"; exit 1; }
+	rm -rf $(@D)
+	$(PEERS_PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip --disable-pip-version-check -q install -r $<
+	touch $@
+
+$(PEERS_NODE)/node_modules/.made: $(PEERS_NODE)/package-lock.json
+	cd $(PEERS_NODE) && npm ci --silent --no-audit --no-fund
 	touch $@
 
 switch: $(VENV)/.services original
@@ -128,7 +149,7 @@ build/floor: benchmarks/floor.c
 	if command -v $(CC) >/dev/null; then $(CC) -O2 -Wall -Wextra -o $@ $<; else rm -f $@; fi
 
 clean:
-	rm -rf $(VENV) .venvs dist build frontend/node_modules tusbridge/static
+	rm -rf $(VENV) .venvs dist build frontend/node_modules $(PEERS_NODE)/node_modules tusbridge/static
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" && command -v $(PYTHON) >/dev/null || { echo "tusbridge needs Python 3.11 or later; name one: make run PYTHON=/path/to/python3"; exit 1; }

@@ -44,7 +44,7 @@ class Server:
 def started(
     name: str, command: list[str], place: Path, environ: dict[str, str]
 ) -> Iterator[Server]:
-    """A server by its command line, in which ``{port}`` stands for its port.
+    """A server by its command line, in which, as in ``environ``, ``{port}`` is its port.
 
     ``place`` is a new folder, in which ``log`` has what the server says. Raises SystemExit if
     nobody listens in time.
@@ -59,7 +59,7 @@ def started(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env={**inherited, **environ},
+            env={**inherited, **{k: v.replace("{port}", str(port)) for k, v in environ.items()}},
             cwd=ROOT,
             # a group of its own, so that none of its processes is left behind
             start_new_session=True,

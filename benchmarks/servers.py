@@ -3,12 +3,13 @@
 import contextlib
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.deadline import Deadline
 from benchmarks.failures import Failed
-from benchmarks.measure import ROOT, START_SECONDS, Server, started
-from benchmarks.peers.base import Peer
+from benchmarks.measure import START_SECONDS, Server
+from benchmarks.peers import Peer, running
 from benchmarks.tus import Requests, created
 from benchmarks.wire import Client
 
@@ -21,27 +22,23 @@ def serving(peer: Peer, place: Path, *arguments: str) -> Iterator[Server]:
 
     :raises Failed: it does not start.
     """
-    command = [_filled_in(part, place) for part in (*peer.command, *arguments)]
-    environ = {name: _filled_in(value, place) for name, value in peer.environ.items()}
     with contextlib.ExitStack() as stack:
         try:
-            server = stack.enter_context(started(peer.name, command, place, environ))
+            started = running(replace(peer, command=(*peer.command, *arguments)), place)
+            server = stack.enter_context(started)
         except (OSError, SystemExit) as error:
             raise Failed(f"does not start: {error}") from error
-        _wait_until_ready(peer, server)
+        if peer.protocol == "tus":
+            _wait_until_it_creates(peer, server)
         yield server
 
 
-def _filled_in(text: str, place: Path) -> str:
-    return text.replace("{place}", str(place)).replace("{root}", str(ROOT))
-
-
-def _wait_until_ready(peer: Peer, server: Server) -> None:
+def _wait_until_it_creates(peer: Peer, server: Server) -> None:
     until = time.monotonic() + START_SECONDS
     why = ""
     while time.monotonic() < until and not server.end():
         try:
-            _try(peer, server.port)
+            _create(peer, server.port)
             return
         except Failed as error:
             why = str(error)
@@ -49,10 +46,6 @@ def _wait_until_ready(peer: Peer, server: Server) -> None:
     raise Failed(f"does not start: {server.end() or why}")
 
 
-def _try(peer: Peer, port: int) -> None:
-    requests = Requests(port, peer.path)
+def _create(peer: Peer, port: int) -> None:
     with Deadline(START_SECONDS) as deadline, Client(port, deadline) as client:
-        if peer.protocol == "tus":
-            created(client.ask(requests.create(1)))
-        else:
-            client.ask(requests.plain("GET", peer.path))
+        created(client.ask(Requests(port, peer.path).create(1)))

@@ -1,5 +1,9 @@
-"""Servers to compare with: how each is installed and started."""
+"""Other servers, to be measured and checked beside tusbridge."""
 
 from benchmarks.peers.base import Peer
+from benchmarks.peers.known import ALL
+from benchmarks.peers.starting import running
 
-__all__ = ["Peer"]
+PEERS: dict[str, Peer] = {peer.name: peer for peer in ALL}
+
+__all__ = ["PEERS", "Peer", "running"]
