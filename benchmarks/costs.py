@@ -14,26 +14,36 @@ _LOOK_SECONDS = 0.05
 _QUIET_SECONDS, _LONGEST_QUIET_SECONDS = 0.05, 1.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Cost:
     """Filled at the end of the block. ``generator_cpu`` is what this process took beside it."""
 
+    pid: int
+    started: float
+    cpu_before: float
     wall: float = 0.0
     cpu: float = 0.0
     peak_bytes: int = 0
     growth_bytes: int = 0
     generator_cpu: float = 0.0
 
+    def wall_so_far(self) -> float:
+        """Seconds since the beginning of the block."""
+        return time.perf_counter() - self.started
+
+    def cpu_so_far(self) -> float:
+        """CPU-seconds since the beginning of the block."""
+        return cpu_seconds(self.pid) - self.cpu_before
+
 
 @contextmanager
 def measured(pid: int) -> Iterator[Cost]:
     """What the process tree below ``pid`` does in the block."""
-    cost = Cost()
     with _highest_memory(pid) as looks:
-        cpu, own = cpu_seconds(pid), time.process_time()
-        started = time.perf_counter()
+        own, cpu = time.process_time(), cpu_seconds(pid)
+        cost = Cost(pid=pid, started=time.perf_counter(), cpu_before=cpu)
         yield cost
-        cost.wall = time.perf_counter() - started
+        cost.wall = cost.wall_so_far()
         cost.generator_cpu = time.process_time() - own
         cost.cpu = _cpu_when_quiet(pid) - cpu
     cost.peak_bytes, cost.growth_bytes = max(looks), max(looks) - looks[0]

@@ -62,7 +62,8 @@ class Part:
     """One table: figures of one thing that was measured, by the server's name.
 
     ``figures`` has one value a round, by the measure's title. ``failed`` says why a server has
-    none, ``skipped`` why it was not asked.
+    none, ``skipped`` why it was not asked, ``remarks`` what else is to be known. ``titles`` names
+    lines that are no servers, ``bases`` what they are compared with.
     """
 
     row: int
@@ -72,6 +73,9 @@ class Part:
     figures: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    remarks: dict[str, list[str]] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
+    bases: dict[str, str] = field(default_factory=dict)
 
     def add(self, server: str, values: dict[Measure, float]) -> None:
         """Take the figures of one round."""

@@ -174,6 +174,10 @@ static int begin(struct connection *c, const char *rest, size_t count)
     const char *name = path ? strstr(path, "/files/") : NULL;
     if (!name)
         return 0;
+    if (!strncmp(c->head, "OPTIONS", 7)) {
+        say(c, "HTTP/1.1 204 No Content\r\nTus-Version: 1.0.0\r\n\r\n", 0, 0, 0);
+        return 1;
+    }
     c->creates = !strncmp(c->head, "POST", 4);
     c->upload = c->creates ? create(number(c->head, "\r\nupload-length:", 0)) : atol(name + 7);
     if (c->upload < 0 || c->upload >= upload_count)

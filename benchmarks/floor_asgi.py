@@ -17,11 +17,14 @@ _uploads: list[list[int]] = []
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Answer POST, PATCH, HEAD and GET."""
+    """Answer OPTIONS, POST, PATCH, HEAD and GET."""
     if scope["type"] != "http":
         return
     fields = dict(scope["headers"])
     method = scope["method"]
+    if method == "OPTIONS":
+        await _answer(send, 204, [_TUS])
+        return
     if method == "POST":
         _uploads.append([int(fields[b"upload-length"]), 0])
         number = len(_uploads) - 1

@@ -6,6 +6,7 @@ import time
 import traceback
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from benchmarks.servers import serving
 _SLOW_SECONDS_PER_GIB = 4.0
 _WARM_UP_LIMIT_SECONDS = 30.0
 STARTS = "starting and stopping"
+# whose study a row is, where one is
+STUDIED = "tusbridge"
 
 Task = tuple[Row, RowPart]
 
@@ -40,6 +43,7 @@ class Runner:
     rounds: int
     sizes: Sizes
     place: Path
+    postgres: str = ""
     parts: dict[str, Part] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     slow: set[str] = field(default_factory=set)
@@ -55,6 +59,48 @@ class Runner:
             for peer in self.peers[turn:] + self.peers[:turn]:
                 for rows in self._groups(number):
                     self._serve(peer, rows, number)
+            for row in self.rows:
+                if row.beside and number < row.rounds:
+                    self._measure_beside(row)
+        for row in self.rows:
+            if row.study:
+                self._study(row)
+
+    def _measure_beside(self, row: Row) -> None:
+        assert row.beside
+        name, title, measure = row.beside
+        place = self.place / f"beside-{row.number}"
+        with self._timed(row, title), self._mistakes_noted(title):
+            part = self.parts[row.parts[0].name]
+            part.titles[name] = title
+            part.add(name, measure(place, self.sizes))
+        shutil.rmtree(place, ignore_errors=True)
+
+    def _study(self, row: Row) -> None:
+        assert row.study
+        place = self.place / f"study-{row.number}"
+        for peer in self.peers:
+            if peer.name == STUDIED:
+                with self._timed(row, row.title), self._mistakes_noted(row.title):
+                    part = row.study(peer, self.sizes, place, self.postgres)
+                    self.parts[part.name] = part
+        shutil.rmtree(place, ignore_errors=True)
+
+    @contextmanager
+    def _timed(self, row: Row, what: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        took = time.monotonic() - started
+        self.seconds[f"row {row.number}"] += took
+        say(f"{what} {took:.1f} s")
+
+    @contextmanager
+    def _mistakes_noted(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self.errors.append(f"{what}: {error!r}")
+            traceback.print_exc()
 
     def _groups(self, number: int) -> Iterator[list[Row]]:
         """Rows that one server does in turn."""
@@ -82,10 +128,10 @@ class Runner:
 
     def _is_due(self, peer: Peer, one: RowPart) -> bool:
         part = self.parts[one.name]
-        why = peer.without.get(one.name) or one.refuses(peer)
+        why = peer.without.get(one.name, "")
         if why:
             part.skipped[peer.name] = why
-        return not why and peer.name not in part.failed
+        return not why and one.suits(peer) and peer.name not in part.failed
 
     def _work(self, peer: Peer, server: Server, todo: list[Task], number: int) -> None:
         """Take tasks from the list until there are no more, or one has failed."""
@@ -100,6 +146,8 @@ class Runner:
                 with Deadline(row.limit_seconds) as deadline:
                     turn = self._turn(peer, server, deadline, kept)
                     self.parts[one.name].add(peer.name, one.run(turn))
+                    if turn.remarks:
+                        self.parts[one.name].remarks[peer.name] = turn.remarks
             except Failed as error:
                 is_well = False
                 self._fail(peer, one, number, f"{error}{server.end() and '; ' + server.end()}")
@@ -116,7 +164,7 @@ class Runner:
     def _warm_up(self, peer: Peer, server: Server) -> None:
         with Deadline(_WARM_UP_LIMIT_SECONDS) as deadline:
             seconds = warm_up(self._turn(peer, server, deadline, {}))
-        if seconds > _SLOW_SECONDS_PER_GIB:
+        if seconds > _SLOW_SECONDS_PER_GIB and self.sizes != self.sizes.for_slow_server():
             self.slow.add(peer.name)
 
     def _turn(self, peer: Peer, server: Server, deadline: Deadline, kept: dict[str, Any]) -> Turn:

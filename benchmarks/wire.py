@@ -14,7 +14,7 @@ from benchmarks.failures import Failed
 Piece = bytes | memoryview
 
 
-def connect(port: int, deadline: Deadline) -> socket.socket:
+def connect(port: int, deadline: Deadline, timeout: float | None = None) -> socket.socket:
     """A connection to a port of this machine that ends with the deadline.
 
     :raises Failed: nobody takes it.
@@ -24,7 +24,7 @@ def connect(port: int, deadline: Deadline) -> socket.socket:
     except OSError as error:
         raise Failed(f"takes no connection ({error.strerror or error})") from error
     # the deadline ends what blocks: with a time-out of its own, each call would poll first
-    connection.settimeout(None)
+    connection.settimeout(timeout)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     deadline.watch(connection)
     return connection
@@ -36,16 +36,21 @@ class Client:
     Whatever is no proper answer raises :class:`Failed`.
     """
 
-    def __init__(self, port: int, deadline: Deadline) -> None:
-        self._port, self._deadline = port, deadline
+    def __init__(self, port: int, deadline: Deadline, timeout: float | None = None) -> None:
+        """:param timeout: seconds that one call of the socket may take, beside the deadline."""
+        self._port, self._deadline, self._timeout = port, deadline, timeout
         self._buffer = memoryview(bytearray(MIB))
         self._rest = b""
-        self._socket = connect(self._port, self._deadline)
+        self._socket = connect(self._port, self._deadline, self._timeout)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the connection go."""
         self._socket.close()
 
     def ask(self, request: bytes, body: Iterable[Piece] = ()) -> Answer:
@@ -99,7 +104,7 @@ class Client:
             raise Failed(f"broke off in a body ({error.strerror or error})") from error
         if answer.closes:
             self._socket.close()
-            self._rest, self._socket = b"", connect(self._port, self._deadline)
+            self._rest, self._socket = b"", connect(self._port, self._deadline, self._timeout)
         elif self._rest:
             raise Failed(f"sent {self._rest[:60]!r} behind an answer")
 

@@ -2,6 +2,7 @@
 
 import sys
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.peers.base import Peer
@@ -11,6 +12,8 @@ _ROOT = Path(__file__).resolve().parents[2]
 FLOOR = _ROOT / "build" / "floor"
 _SERVE = (sys.executable, "-m", "tusbridge", "serve")
 _PLACES = ("--port", "{port}", "--data-dir", "{place}")
+# ours that take chunks of forms beside tus
+HAVE_FORMS = frozenset({"tusbridge", "tusbridge-power"})
 _NO_CHECKSUMS = {"checksums": "checks nothing", "concat": "joins nothing"}
 
 
@@ -56,11 +59,29 @@ def _floor_granian() -> Peer:
     )
 
 
+def _drop_in() -> Peer:
+    gunicorn = ("-m", "gunicorn", "--bind", "127.0.0.1:{port}", "-k", "gthread", "--threads", "4")
+    site = ("--workers", "1", "--timeout", "300", "benchmarks.chunked_site:application")
+    return Peer(
+        name="tusbridge-dropin",
+        title="tusbridge in the place of chunked_upload",
+        language="Python",
+        workers="1 process, 4 threads",
+        command=(sys.executable, *gunicorn, *site),
+        version=lambda: version("tusbridge"),
+        missing=lambda: "" if find_spec("gunicorn") else "gunicorn (make test)",
+        environ={"BENCH_PLACE": "{place}", "BENCH_DROPIN": "1"},
+        path="/legacy/upload/",
+        protocol="legacy",
+    )
+
+
 OURS: dict[str, Peer] = {
     peer.name: peer
     for peer in (
         _tusbridge("tusbridge", "process"),
         _tusbridge("tusbridge-power", "power"),
+        _drop_in(),
         _floor_recv(),
         _floor_granian(),
     )

@@ -10,12 +10,13 @@ Bases = dict[str, str]
 
 @dataclass(slots=True)
 class Table:
-    """Cells as text; the first column is to the left."""
+    """Cells as text; the first column is to the left, and all are where they are no numbers."""
 
     title: str
     head: list[str]
     lines: list[list[str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    is_text: bool = False
 
 
 def table_of(part: Part, titles: dict[str, str], bases: Bases) -> Table:
@@ -29,8 +30,11 @@ def table_of(part: Part, titles: dict[str, str], bases: Bases) -> Table:
         elif name in part.figures:
             cells = [_cell(part, name, bases.get(name, ""), measure) for measure in measures]
             table.lines.append([title, *cells])
-        elif name in part.skipped:
-            table.notes.append(f"{title} not asked: {part.skipped[name]}")
+        table.notes += [f"{title}: {remark}" for remark in part.remarks.get(name, [])]
+    for why in dict.fromkeys(part.skipped.values()):
+        names = [titles[name] for name in titles if part.skipped.get(name) == why]
+        if names:
+            table.notes.append(f"not asked, {why}: {', '.join(names)}")
     return table
 
 
@@ -49,7 +53,11 @@ def _cell(part: Part, name: str, base: str, measure: Measure) -> str:
 
 def number(value: float, digits: int) -> str:
     """With commas, and no more digits than tell something."""
-    return f"{value:,.{digits if abs(value) < 100 else 0}f}"
+    if abs(value) >= 100:
+        digits = 0
+    elif abs(value) < 10:
+        digits = max(digits, 1)
+    return f"{value:,.{digits}f}"
 
 
 def text_of(table: Table) -> str:
@@ -58,7 +66,7 @@ def text_of(table: Table) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(table.head))]
     lines = [
         "  ".join(
-            cell.ljust(width) if column == 0 else cell.rjust(width)
+            cell.ljust(width) if column == 0 or table.is_text else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
@@ -68,7 +76,11 @@ def text_of(table: Table) -> str:
 
 def markdown_of(table: Table) -> str:
     """A table of GitHub's Markdown, without its title."""
-    rows = [table.head, ["---", *["---:"] * (len(table.head) - 1)], *table.lines]
+    rows = [
+        table.head,
+        ["---", *["---" if table.is_text else "---:"] * (len(table.head) - 1)],
+        *table.lines,
+    ]
     lines = ["| " + " | ".join(map(_escaped, row)) + " |" for row in rows]
     notes = "".join(f"- {_escaped(note)}\n" for note in table.notes)
     return "\n".join(lines) + "\n" + (f"\n{notes}" if notes else "")

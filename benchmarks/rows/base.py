@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from benchmarks.content import MIB
 from benchmarks.costs import Cost, measured
 from benchmarks.deadline import Deadline
-from benchmarks.figures import CPU_GIB, GENERATOR, GROWTH, PEAK, WALL_GIB, Measure
+from benchmarks.figures import CPU_GIB, GENERATOR, GROWTH, PEAK, WALL_GIB, Measure, Part
 from benchmarks.measure import Server
 from benchmarks.peers.base import Peer
 from benchmarks.tus import Requests, created
@@ -54,7 +55,7 @@ class Sizes:
             crowd=some(1000, 50),
             crowd_seconds=max(3.0, 20 * scale),
             growth=(100, some(10_000, 500), some(200_000, 2000)),
-            growth_requests=some(2000, 100),
+            growth_requests=some(400, 50),
             ranges=some(100, 10),
         )
 
@@ -73,6 +74,8 @@ class Turn:
     deadline: Deadline
     # what was left on this server by parts before this one
     kept: dict[str, Any] = field(default_factory=dict)
+    # what the report shall say beside the figures
+    remarks: list[str] = field(default_factory=list)
 
     @property
     def requests(self) -> Requests:
@@ -96,18 +99,23 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowPart:
-    """What becomes one table. ``refuses`` says why a peer cannot do it, or ""."""
+    """What becomes one table. ``suits`` says whether a peer speaks what it takes."""
 
     name: str
     title: str
     run: Callable[[Turn], Values]
-    refuses: Callable[[Peer], str]
+    suits: Callable[[Peer], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """Something to be measured. ``rounds`` is how often at most, ``fresh`` asks for a server that
-    did nothing before, ``limit_seconds`` is for each part of one server in one round."""
+    did nothing before, ``limit_seconds`` is for each part of one server in one round.
+
+    ``beside`` is measured once a round without a server, in a new folder: name, title, how.
+    ``study`` is for tusbridge alone, once a run, and starts servers itself: it is given the peer, a
+    new folder, and the URL of a PostgreSQL server, or "".
+    """
 
     number: int
     title: str
@@ -115,21 +123,23 @@ class Row:
     rounds: int = 1000
     fresh: bool = False
     limit_seconds: float = 60.0
+    beside: tuple[str, str, Callable[[Path, Sizes], Values]] | None = None
+    study: Callable[[Peer, Sizes, Path, str], Part] | None = None
 
 
-def only_tus(peer: Peer) -> str:
-    """Why a peer cannot do what tus clients ask for."""
-    return "" if peer.protocol == "tus" else "speaks no tus"
+def speaks_tus(peer: Peer) -> bool:
+    """Whether tus clients can talk to it."""
+    return peer.protocol == "tus"
 
 
 def part(
     name: str,
     title: str,
     run: Callable[[Turn], Values],
-    refuses: Callable[[Peer], str] = only_tus,
+    suits: Callable[[Peer], bool] = speaks_tus,
 ) -> RowPart:
     """A part, by position."""
-    return RowPart(name=name, title=title, run=run, refuses=refuses)
+    return RowPart(name=name, title=title, run=run, suits=suits)
 
 
 def costs_of_bytes(cost: Cost, length: int) -> Values:

@@ -1,0 +1,75 @@
+"""Row 7: four partial uploads become one, beside what ``cp`` needs for the same bytes."""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+from benchmarks.answers import Answer
+from benchmarks.content import MIB
+from benchmarks.figures import CPU, WALL, Measure
+from benchmarks.processes import written_bytes
+from benchmarks.rows.base import Row, Sizes, Turn, Values, costs_beside, part
+from benchmarks.rows.uploads import append
+from benchmarks.tus import blocks, created, stands_at
+
+PARTS = 4
+_LOOK_SECONDS = 0.01
+
+WRITTEN = Measure(name="written", unit="MiB", digits=0)
+
+
+def concatenate(turn: Turn) -> Values:
+    """Row 7: until the final upload's offset is its length."""
+    length = turn.sizes.upload_bytes
+    with turn.client() as client:
+        paths = []
+        for _ in range(PARTS):
+            request = turn.requests.create(length // PARTS, "Upload-Concat: partial\r\n")
+            paths.append(created(client.ask(request)))
+            append(turn, client, paths[-1], 0, length // PARTS)
+        os.sync()
+        written = written_bytes(turn.server.pid)
+        with turn.measured() as cost:
+            final = created(client.ask(turn.requests.concatenate(paths)))
+            head = turn.requests.plain("HEAD", final)
+            while not _is_whole(answer := client.ask(head), length):
+                turn.deadline.check()
+                time.sleep(_LOOK_SECONDS)
+            wall = cost.wall_so_far()
+        stands_at(answer, length)
+        written = written_bytes(turn.server.pid) - written
+    return {WALL: wall, CPU: cost.cpu, WRITTEN: written / MIB, **costs_beside(cost)}
+
+
+def _is_whole(answer: Answer, length: int) -> bool:
+    # a final upload that is not whole yet may be without an offset (tus 1.0.0, concatenation)
+    return answer.status not in {200, 204} or answer.fields.get("upload-offset") == str(length)
+
+
+def copy(place: Path, sizes: Sizes) -> Values:
+    """The same bytes, copied by ``cp``."""
+    source, target = place / "from", place / "to"
+    source.mkdir(parents=True)
+    target.mkdir()
+    for number in range(PARTS):
+        with (source / str(number)).open("wb") as file:
+            file.writelines(blocks(sizes.upload_bytes // PARTS))
+    os.sync()
+    started = time.perf_counter()
+    process = subprocess.Popen(["cp", *sorted(map(str, source.iterdir())), str(target)])
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    wall = time.perf_counter() - started
+    if process.returncode:
+        raise RuntimeError(f"cp ended with status {process.returncode}")
+    # ru_oublock counts in 512 bytes
+    return {WALL: wall, CPU: used.ru_utime + used.ru_stime, WRITTEN: used.ru_oublock * 512 / MIB}
+
+
+CONCATENATION = Row(
+    number=7,
+    title="Concatenation of 4 x 256 MiB",
+    parts=(part("concat", "Concatenation of 4 x 256 MiB", concatenate),),
+    beside=("cp", "cp of the same four files", copy),
+)
