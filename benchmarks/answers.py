@@ -10,8 +10,8 @@ _END = b"\r\n\r\n"
 _LONGEST_HEAD = 2**16
 _STATUS = re.compile(rb"HTTP/1\.([01]) (\d{3})(?: [^\r\n]*)?\r\n")
 _NAMES = (
-    "connection content-length content-range location transfer-encoding upload-concat "
-    "upload-length upload-offset"
+    "connection content-length content-range location transfer-encoding "
+    "tus-extension upload-length upload-offset"
 )
 # Only what somebody here looks at: parsing all fields would cost the generator time.
 _FIELD = re.compile(

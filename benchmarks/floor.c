@@ -175,7 +175,8 @@ static int begin(struct connection *c, const char *rest, size_t count)
     if (!name)
         return 0;
     if (!strncmp(c->head, "OPTIONS", 7)) {
-        say(c, "HTTP/1.1 204 No Content\r\nTus-Version: 1.0.0\r\n\r\n", 0, 0, 0);
+        say(c, "HTTP/1.1 204 No Content\r\nTus-Version: 1.0.0\r\n"
+            "Tus-Extension: creation,creation-with-upload\r\n\r\n", 0, 0, 0);
         return 1;
     }
     c->creates = !strncmp(c->head, "POST", 4);

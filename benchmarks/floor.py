@@ -63,7 +63,7 @@ class _Connection:
 
     def _begin(self, method: bytes, path: bytes, fields: dict[bytes, bytes], rest: bytes) -> None:
         if method == b"OPTIONS":
-            self._say(204, "Tus-Version: 1.0.0\r\n")
+            self._say(204, "Tus-Extension: creation,creation-with-upload\r\n")
             return
         self._creates = method == b"POST"
         if self._creates:

@@ -11,6 +11,7 @@ from typing import Any
 _PLACE = os.environ.get("FLOOR_PLACE", ".")
 _PIECE_BYTES = 2**18
 _TUS = (b"tus-resumable", b"1.0.0")
+_EXTENSIONS = (b"tus-extension", b"creation,creation-with-upload")
 _EMPTY = (b"content-length", b"0")
 # by an upload's id, which is its number: length, offset
 _uploads: list[list[int]] = []
@@ -23,7 +24,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     fields = dict(scope["headers"])
     method = scope["method"]
     if method == "OPTIONS":
-        await _answer(send, 204, [_TUS])
+        await _answer(send, 204, [_TUS, _EXTENSIONS])
         return
     if method == "POST":
         _uploads.append([int(fields[b"upload-length"]), 0])

@@ -6,13 +6,13 @@ import time
 import traceback
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmarks.deadline import Deadline
-from benchmarks.failures import Failed
+from benchmarks.failures import Failed, NotOffered
 from benchmarks.figures import Part
 from benchmarks.measure import Server
 from benchmarks.peers.base import Peer
@@ -131,7 +131,7 @@ class Runner:
         why = peer.without.get(one.name, "")
         if why:
             part.skipped[peer.name] = why
-        return not why and one.suits(peer) and peer.name not in part.failed
+        return one.suits(peer) and peer.name not in part.failed | part.skipped
 
     def _work(self, peer: Peer, server: Server, todo: list[Task], number: int) -> None:
         """Take tasks from the list until there are no more, or one has failed."""
@@ -148,6 +148,8 @@ class Runner:
                     self.parts[one.name].add(peer.name, one.run(turn))
                     if turn.remarks:
                         self.parts[one.name].remarks[peer.name] = turn.remarks
+            except NotOffered as error:
+                self.parts[one.name].skipped[peer.name] = str(error)
             except Failed as error:
                 is_well = False
                 self._fail(peer, one, number, f"{error}{server.end() and '; ' + server.end()}")
@@ -162,7 +164,9 @@ class Runner:
             say(f"round {number + 1} of {self.rounds}: {peer.name}: {one.name} {took:.1f} s")
 
     def _warm_up(self, peer: Peer, server: Server) -> None:
-        with Deadline(_WARM_UP_LIMIT_SECONDS) as deadline:
+        seconds = 0.0
+        # one that takes nothing so large may do well in other rows
+        with suppress(Failed), Deadline(_WARM_UP_LIMIT_SECONDS) as deadline:
             seconds = warm_up(self._turn(peer, server, deadline, {}))
         if seconds > _SLOW_SECONDS_PER_GIB and self.sizes != self.sizes.for_slow_server():
             self.slow.add(peer.name)

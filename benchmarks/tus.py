@@ -1,5 +1,6 @@
 """What a tus client sends, and what it is owed for that."""
 
+import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -8,6 +9,9 @@ from benchmarks.content import BLOCK, MIB
 from benchmarks.failures import Failed
 
 _OFFSET = "upload-offset"
+# filename a.bin, filetype application/octet-stream: as clients in browsers send them
+_METADATA = "Upload-Metadata: filename YS5iaW4=,filetype YXBwbGljYXRpb24vb2N0ZXQtc3RyZWFt\r\n"
+_WORD = re.compile(r"[a-z-]+")
 
 
 class Requests:
@@ -23,17 +27,17 @@ class Requests:
 
     def create(self, length: int, fields: str = "") -> bytes:
         """A creation."""
-        lines = f"Upload-Length: {length}\r\nContent-Length: 0\r\n{fields}"
+        lines = f"Upload-Length: {length}\r\n{_METADATA}Content-Length: 0\r\n{fields}"
         return self.plain("POST", self._path, lines)
 
     def create_with(self, length: int, body: bytes) -> bytes:
         """A creation with all bytes (creation-with-upload)."""
-        lines = f"Upload-Length: {length}\r\n{self._bytes(len(body))}"
+        lines = f"Upload-Length: {length}\r\n{_METADATA}{self._bytes(len(body))}"
         return self.plain("POST", self._path, lines) + body
 
     def concatenate(self, paths: list[str]) -> bytes:
         """The creation of a final upload from partial ones."""
-        lines = f"Upload-Concat: final;{' '.join(paths)}\r\nContent-Length: 0\r\n"
+        lines = f"Upload-Concat: final;{' '.join(paths)}\r\n{_METADATA}Content-Length: 0\r\n"
         return self.plain("POST", self._path, lines)
 
     def append(self, path: str, offset: int, length: int, fields: str = "") -> bytes:
@@ -77,6 +81,17 @@ def appended(answer: Answer, offset: int) -> None:
     """:raises Failed: the bytes up to ``offset`` were not taken."""
     _expect(answer, "PATCH", 204)
     _at(answer, "PATCH", offset)
+
+
+def extensions(answer: Answer) -> set[str]:
+    """What an answer to OPTIONS names; drf-tus names it in the body."""
+    told = answer.fields.get("tus-extension") or answer.body.decode(errors="replace")
+    return set(_WORD.findall(told))
+
+
+def forgets(answer: Answer) -> bool:
+    """Whether an answer to HEAD says that there is no such upload, as some do of finished ones."""
+    return 400 <= answer.status < 500
 
 
 def stands_at(answer: Answer, offset: int) -> None:

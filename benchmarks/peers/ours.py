@@ -14,7 +14,6 @@ _SERVE = (sys.executable, "-m", "tusbridge", "serve")
 _PLACES = ("--port", "{port}", "--data-dir", "{place}")
 # ours that take chunks of forms beside tus
 HAVE_FORMS = frozenset({"tusbridge", "tusbridge-power"})
-_NO_CHECKSUMS = {"checksums": "checks nothing", "concat": "joins nothing"}
 
 
 def _tusbridge(name: str, durability: str) -> Peer:
@@ -40,7 +39,6 @@ def _floor_recv() -> Peer:
         workers="1 thread",
         command=(*program, "{port}", "{place}"),
         version=lambda: "",
-        without=_NO_CHECKSUMS,
     )
 
 
@@ -55,7 +53,6 @@ def _floor_granian() -> Peer:
         command=(*granian, *application, "--port", "{port}"),
         environ={"FLOOR_PLACE": "{place}"},
         version=lambda: version("granian"),
-        without=_NO_CHECKSUMS,
     )
 
 

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.answers import Answer
 from benchmarks.content import MIB
 from benchmarks.costs import Cost, measured
 from benchmarks.deadline import Deadline
+from benchmarks.failures import NotOffered
 from benchmarks.figures import CPU_GIB, GENERATOR, GROWTH, PEAK, WALL_GIB, Measure, Part
 from benchmarks.measure import Server
 from benchmarks.peers.base import Peer
-from benchmarks.tus import Requests, created
+from benchmarks.tus import Requests, created, extensions, forgets, stands_at
 from benchmarks.wire import Client
 
 GIB = 1024 * MIB
@@ -89,6 +91,30 @@ class Turn:
     def create(self, client: Client, length: int) -> str:
         """The path of a new upload."""
         return created(client.ask(self.requests.create(length)))
+
+    def demand(self, extension: str) -> None:
+        """:raises NotOffered: the server does not say that it has this extension of tus."""
+        if "extensions" not in self.kept:
+            with self.client() as client:
+                answer = client.ask(self.requests.plain("OPTIONS", self.peer.path))
+            self.kept["extensions"] = extensions(answer)
+        if extension not in self.kept["extensions"]:
+            raise NotOffered(f"without the extension {extension}")
+
+    def check_finished(self, answer: Answer, length: int) -> None:
+        """An answer to HEAD, of an upload that has all its bytes; some servers forget those.
+
+        :raises Failed: it says that there are not as many.
+        """
+        if forgets(answer):
+            self.remark(f"answers HEAD of finished uploads with {answer.status}")
+        else:
+            stands_at(answer, length)
+
+    def remark(self, text: str) -> None:
+        """Have this said in the report."""
+        if text not in self.remarks:
+            self.remarks.append(text)
 
     @contextmanager
     def measured(self) -> Iterator[Cost]:

@@ -11,7 +11,7 @@ from benchmarks.figures import CPU, WALL, Measure
 from benchmarks.processes import written_bytes
 from benchmarks.rows.base import Row, Sizes, Turn, Values, costs_beside, part
 from benchmarks.rows.uploads import append
-from benchmarks.tus import blocks, created, stands_at
+from benchmarks.tus import blocks, created
 
 PARTS = 4
 _LOOK_SECONDS = 0.01
@@ -21,6 +21,7 @@ WRITTEN = Measure(name="written", unit="MiB", digits=0)
 
 def concatenate(turn: Turn) -> Values:
     """Row 7: until the final upload's offset is its length."""
+    turn.demand("concatenation")
     length = turn.sizes.upload_bytes
     with turn.client() as client:
         paths = []
@@ -37,7 +38,7 @@ def concatenate(turn: Turn) -> Values:
                 turn.deadline.check()
                 time.sleep(_LOOK_SECONDS)
             wall = cost.wall_so_far()
-        stands_at(answer, length)
+        turn.check_finished(answer, length)
         written = written_bytes(turn.server.pid) - written
     return {WALL: wall, CPU: cost.cpu, WRITTEN: written / MIB, **costs_beside(cost)}
 

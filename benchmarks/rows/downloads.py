@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from benchmarks.answers import Answer
-from benchmarks.content import MIB, agrees
-from benchmarks.failures import Failed
+from benchmarks.content import MIB, agrees, small
+from benchmarks.failures import Failed, NotOffered
 from benchmarks.figures import CPU_MS, P50, P99, percentile
 from benchmarks.rows.base import Row, Turn, Values, costs_beside, costs_of_bytes, part
 from benchmarks.rows.uploads import append
+from benchmarks.tus import appended
 
 RANGE_BYTES = MIB
 # the same ranges for every server
@@ -19,6 +20,7 @@ _SEED = 11
 
 def whole(turn: Turn) -> Values:
     """Row 11, the whole."""
+    _demand(turn, "", 200, "no downloads")
     path, length = _uploaded(turn)
     request = turn.requests.plain("GET", path)
     with turn.client() as client, turn.measured() as cost:
@@ -30,6 +32,8 @@ def whole(turn: Turn) -> Values:
 
 def ranges(turn: Turn) -> Values:
     """Row 11, in ranges of 1 MiB, one after the other by one connection."""
+    _demand(turn, "", 200, "no downloads")
+    _demand(turn, "Range: bytes=1-2\r\n", 206, "no ranges")
     path, length = _uploaded(turn)
     numbers = random.Random(_SEED)
     starts = [numbers.randrange(length - RANGE_BYTES) for _ in range(turn.sizes.ranges)]
@@ -52,6 +56,15 @@ def ranges(turn: Turn) -> Values:
         CPU_MS: cost.cpu / len(each) * 1000,
         **costs_beside(cost),
     }
+
+
+def _demand(turn: Turn, fields: str, status: int, why: str) -> None:
+    """:raises NotOffered: a small upload is not answered with this status."""
+    with turn.client() as client:
+        path = turn.create(client, 4)
+        appended(client.ask(turn.requests.append(path, 0, 4), [small(4)]), 4)
+        if client.ask(turn.requests.plain("GET", path, fields)).status != status:
+            raise NotOffered(why)
 
 
 def _uploaded(turn: Turn) -> tuple[str, int]:

@@ -25,6 +25,7 @@ def create_and_patch(turn: Turn) -> Values:
 
 def create_with(turn: Turn) -> Values:
     """Row 4, in one request."""
+    turn.demand("creation-with-upload")
     length = turn.sizes.small_bytes
     request = turn.requests.create_with(length, small(length))
 

@@ -34,8 +34,8 @@ def append(
 
 
 def check(turn: Turn, client: Client, path: str, offset: int) -> None:
-    """The server still says so when it is asked."""
-    stands_at(client.ask(turn.requests.plain("HEAD", path)), offset)
+    """The server says so, too, when it is asked for a finished upload."""
+    turn.check_finished(client.ask(turn.requests.plain("HEAD", path)), offset)
 
 
 def one_patch(turn: Turn) -> Values:
@@ -59,6 +59,7 @@ def many_patches(turn: Turn) -> Values:
 
 def checksummed(turn: Turn) -> Values:
     """Row 9; a wrong checksum has to be found out before anything is measured."""
+    turn.demand("checksum")
     good = _checksum(hashlib.sha1(bytes(BLOCK) * (PIECE_BYTES // MIB), usedforsecurity=False))
     wrong = _checksum(hashlib.sha1(b"", usedforsecurity=False))
     with turn.client() as client:
@@ -67,7 +68,7 @@ def checksummed(turn: Turn) -> Values:
         status = client.ask(request, blocks(PIECE_BYTES)).status
         if status != _WRONG_CHECKSUM:
             raise Failed(f"answered a wrong checksum with {status}, not {_WRONG_CHECKSUM}")
-        check(turn, client, path, 0)
+        stands_at(client.ask(turn.requests.plain("HEAD", path)), 0)
     return _in_pieces(turn, good)
 
 
