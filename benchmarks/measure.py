@@ -32,12 +32,13 @@ class Server:
         return self.process.pid
 
     def end(self) -> str:
-        """How it ended and what it said last; "" while it runs."""
+        """How it ended and what it said of that; "" while it runs."""
         status = self.process.poll()
         if status is None:
             return ""
         said = self.log.read_text(errors="replace").strip().splitlines()
-        return f"it ended with status {status}" + (f": {said[-1][:200]}" if said else "")
+        errors = [line.strip() for line in said if "error" in line.lower()] or said[-1:]
+        return f"it ended with status {status}" + (f": {errors[-1][:200]}" if errors else "")
 
 
 @contextlib.contextmanager
