@@ -45,12 +45,15 @@ class Contestant:
 
 def start_line(peer: Peer) -> str:
     """The command line, without where things are on this machine."""
-    environ = [f"{name}={value}" for name, value in peer.environ.items()]
+    environ = [f"{name}={_shown(value)}" for name, value in peer.environ.items()]
     command = ["python" if part == sys.executable else part for part in peer.command]
-    line = " ".join([*environ, *(shlex.quote(part) for part in command)])
+    return " ".join([*environ, *(shlex.quote(_shown(part)) for part in command)])
+
+
+def _shown(text: str) -> str:
     for name, shown in {"{root}/": "", "{port}": "PORT", "{place}": "FOLDER"}.items():
-        line = line.replace(f"'{name}'", shown).replace(name, shown)
-    return line
+        text = text.replace(name, shown)
+    return text
 
 
 @dataclass(slots=True, kw_only=True)
