@@ -66,11 +66,12 @@ class Crowd:
                 when, number = heapq.heappop(due)
                 if self._send(number):
                     heapq.heappush(due, (when + pause, number))
-            wait = (due[0][0] if due else end) - time.monotonic()
+            wait = (due[0][0] if due else end) - time.monotonic() if self._sockets else 0.0
             for fd, _ in self._poll.poll(max(0.0, wait)):
                 self._receive(self._numbers[fd])
-        if self._sockets:
-            self._troubles["no answer"] += len(self._sockets)
+        for number in list(self._sockets):
+            self._lose(number, "no answer")
+        self._poll.close()
         return {"well": self._well, "troubles": dict(self._troubles)}
 
     def _connect(self, number: int) -> None:
