@@ -22,7 +22,6 @@ from benchmarks.runner import Runner
 
 # The clients' sockets, and those of a server that inherits the limit.
 _DESCRIPTORS = 4096
-_MIB = 2**20
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -85,7 +84,6 @@ def measure(options: Namespace, arguments: list[str]) -> Report:
         load_after=load(),
         rounds=options.rounds,
         scale=options.scale,
-        slow_upload_mib=sizes.for_slow_server().upload_bytes // _MIB,
         peers=[Contestant.of(peer) for peer in options.peers],
         not_installed=options.not_installed,
         parts=list(runner.parts.values()),

@@ -21,7 +21,7 @@ from benchmarks.rows.uploads import warm_up
 from benchmarks.servers import serving
 
 # Servers that need longer for a GiB get a quarter of the bytes.
-_SLOW_SECONDS_PER_GIB = 4.0
+_SLOW_SECONDS_PER_GIB = 3.0
 _WARM_UP_LIMIT_SECONDS = 30.0
 STARTS = "starting and stopping"
 # whose study a row is, where one is

@@ -26,6 +26,9 @@ _TOP, _BOTTOM = 34, 26
 _ROOM = _COLUMN - _LABEL - _VALUE
 
 _SIZES = f"text {{ font-size: {FONT}px }} .unit, .note {{ font-size: {SMALL_FONT}px }}"
+# Characters that fit beside a bar; of longer titles the short name is shown.
+_LONGEST_TITLE = 16
+
 _STYLE = """
 text { font-family: system-ui, sans-serif; fill: #1f2328 }
 .title { font-weight: 600 } .unit, .note { fill: #59636e }
@@ -63,7 +66,7 @@ def chart(report: Report) -> str:
                 y += _TITLE + _LINE * len(bars) + _PANEL_GAP
         heights.append(y)
     height = max(heights) + _BOTTOM
-    note = "dashed: the floor, recv and pwrite alone    *: syncs before it answers, others do not"
+    note = "dashed: the floor, recv and pwrite alone; *: syncs before it answers, others do not"
     drawn.append(_text(0, height - 8, note, "note"))
     return _whole(drawn, height, report)
 
@@ -92,7 +95,8 @@ def _bars(report: Report, part: Part, measure: Measure) -> Iterator[Bar]:
         if failed or value is not None:
             is_ours, is_floor = peer.name.startswith("tusbridge"), peer.name.startswith("floor-")
             kind = "ours" if is_ours else "floor" if is_floor else "peer"
-            label = peer.name + ("*" if peer.syncs else "")
+            is_short = kind == "peer" and len(peer.title) <= _LONGEST_TITLE
+            label = (peer.title if is_short else peer.name) + ("*" if peer.syncs else "")
             yield Bar(name=peer.name, label=label, kind=kind, value=value)
 
 

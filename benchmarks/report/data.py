@@ -68,7 +68,6 @@ class Report:
     load_after: str
     rounds: int
     scale: float
-    slow_upload_mib: int
     peers: list[Contestant]
     not_installed: dict[str, str]
     parts: list[Part]

@@ -36,9 +36,9 @@ def _row_tables(report: Report) -> list[Table]:
     for part in sorted(report.parts, key=lambda part: part.row):
         table = table_of(part, titles | part.titles, bases | part.bases)
         table.title = f"Row {part.row}: {part.title}"
-        if WALL_GIB in part.measures and report.slow:
-            slow = ", ".join(peer.title for peer in report.peers if peer.name in report.slow)
-            table.notes.append(f"measured with {report.slow_upload_mib:,} MiB: {slow}")
+        slow = [titles[name] for name in report.slow if name in part.figures and name in titles]
+        if WALL_GIB in part.measures and slow:
+            table.notes.append(f"measured with a quarter of the bytes: {', '.join(slow)}")
         if table.lines or table.notes:
             found.append(table)
     return found

@@ -23,9 +23,11 @@ Values = dict[Measure, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """How much the rows do. ``upload_bytes`` is a multiple of 16 MiB."""
+    """How much the rows do. ``upload_bytes`` is a multiple of 16 MiB, ``dear_bytes`` half of it,
+    for rows whose every byte costs more."""
 
     upload_bytes: int
+    dear_bytes: int
     at_once: int
     connections: int
     small_bytes: int
@@ -48,12 +50,13 @@ class Sizes:
 
         return cls(
             upload_bytes=some(64, 2) * 16 * MIB,
+            dear_bytes=some(64, 2) * 8 * MIB,
             at_once=16,
             connections=8,
             small_bytes=4096,
             small_uploads=some(5000, 50),
             heads=some(20_000, 100),
-            small_seconds=max(1.0, 3 * scale),
+            small_seconds=max(1.0, 2 * scale),
             crowd=some(1000, 50),
             crowd_seconds=max(3.0, 20 * scale),
             growth=(100, some(10_000, 500), some(200_000, 2000)),
@@ -62,8 +65,10 @@ class Sizes:
         )
 
     def for_slow_server(self) -> "Sizes":
-        """A quarter of the bytes, but 256 MiB at least."""
-        return replace(self, upload_bytes=min(self.upload_bytes, max(self.upload_bytes, GIB) // 4))
+        """A quarter of the bytes, unless they are few already."""
+        if self.upload_bytes < GIB:
+            return self
+        return replace(self, upload_bytes=self.upload_bytes // 4, dear_bytes=self.dear_bytes // 4)
 
 
 @dataclass(slots=True, kw_only=True)

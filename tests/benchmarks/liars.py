@@ -18,7 +18,15 @@ from benchmarks.peers.base import Peer
 from benchmarks.rows.base import Sizes, Turn
 
 SECONDS = 20.0
-SIZES = replace(Sizes.of(1), upload_bytes=16 * MIB, at_once=4, small_uploads=30, heads=30, ranges=3)
+SIZES = replace(
+    Sizes.of(1),
+    upload_bytes=16 * MIB,
+    dear_bytes=16 * MIB,
+    at_once=4,
+    small_uploads=30,
+    heads=30,
+    ranges=3,
+)
 EXTENSIONS = "creation,creation-with-upload,checksum,concatenation"
 
 

@@ -52,7 +52,6 @@ def report() -> Report:
         load_after="1.1, 0.2, 0.3",
         rounds=2,
         scale=1.0,
-        slow_upload_mib=256,
         peers=[contestant(name) for name in NAMES],
         not_installed={"tusd": "make tusd"},
         parts=parts,

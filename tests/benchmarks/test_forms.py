@@ -53,7 +53,7 @@ def test_an_honest_server_has_figures_and_got_every_byte() -> None:
         values = chunks(turn)
     assert values[WALL_GIB] > 0
     assert values[CPU_GIB] >= 0
-    assert len(server.uploads[-1]) == turn.sizes.upload_bytes
+    assert len(server.uploads[-1]) == turn.sizes.dear_bytes
 
 
 def test_a_wrong_offset_is_told() -> None:

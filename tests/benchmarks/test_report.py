@@ -85,7 +85,7 @@ def test_a_page_has_every_server_and_table_and_what_else_is_to_be_known(page: "o
     assert "Row 1: Row of patch" in text
     for expected in (
         *("some, 2 cores", "0.1, 0.2, 0.3", "1.1, 0.2, 0.3", "Python 3.11", "tusd was not there"),
-        *("measured with 256 MiB: The drf-tus", "The seaweedfs: forgets", "run tusnode"),
+        *("a quarter of the bytes: The drf-tus", "The seaweedfs: forgets", "run tusnode"),
         *("25%", "The drf-tus failed: round 1", "The tuspyserver, syncs", "42"),
     ):
         assert expected in text
