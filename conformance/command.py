@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from .findings import Findings, Suite
 from .formats import json_of, junit_of, markdown_of
+from .presence import Presence
 from .probe import Unusable
 from .progress import watched
 from .report import paint_for, text_of
@@ -43,13 +44,16 @@ def carry_out(
     """Runs the checks at a server that can be asked; the exit status."""
     try:
         probe(target)
-        results = _run(checks, target, options.jobs)
+        presence = Presence()
+        results = _run(checks, target, options.jobs, presence)
     except Unusable as reason:
         sys.stderr.write(f"{reason}\n")
         return 2
     except KeyboardInterrupt:
         return 130
-    found = Findings(suite=suite, url=url, results=results, strict=options.strict)
+    found = Findings(
+        suite=suite, url=url, results=results, strict=options.strict, away=tuple(presence.away)
+    )
     _write(found, options)
     return found.status
 
@@ -60,8 +64,13 @@ def expect_one_output(parser: argparse.ArgumentParser, options: argparse.Namespa
         parser.error(f"only one of --{' and --'.join(taken)} can be the output")
 
 
-def _run(checks: Sequence[Runnable[Target]], target: Target, jobs: int) -> tuple[Result, ...]:
-    results = iterate(checks, target, jobs, run_whatever_comes)
+def _run(
+    checks: Sequence[Runnable[Target]], target: Target, jobs: int, presence: Presence
+) -> tuple[Result, ...]:
+    def run(made: Runnable[Target], target: Target) -> Result:
+        return presence.run(run_whatever_comes, made, target)
+
+    results = iterate(checks, target, jobs, run)
     return tuple(watched(results, len(checks), sys.stderr))
 
 

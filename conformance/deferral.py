@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from .client import Client
 from .expect import expect_absent, expect_field, expect_offset, expect_status
+from .registry import NotTestable
 
 
-def begin_deferred(client: Client) -> str:
-    """The URL of a new upload of no known length."""
-    return client.location(client.post({"Upload-Defer-Length": "1"}))
+def begin_deferred(client: Client, body: bytes = b"") -> str:
+    """The URL of a new upload of no known length, with these bytes."""
+    url = client.location(client.post({"Upload-Defer-Length": "1"}))
+    if body and client.patch(url, 0, body).status != 204:
+        raise NotTestable("the server takes no bytes before it is told the length: row 70")
+    return url
 
 
 def expect_deferred(client: Client, url: str, offset: int) -> None:

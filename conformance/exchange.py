@@ -7,9 +7,9 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from .sent import target_of
-from .target import CheckFailed, NotTestable
+from .target import Away, CheckFailed, NotTestable
 from .tls import TRUSTED, Tls
-from .wire import Connection, FieldLines, Response, WireError
+from .wire import Connection, FieldLines, Response, TimedOut, WireError
 
 # Answers that tell of a passing state; any other 5xx is a defect of the server.
 ALLOWED_5XX = (503, 507)
@@ -22,6 +22,7 @@ class Exchanges:
 
     def __init__(self, timeout_seconds: float, tls: Tls = TRUSTED) -> None:
         self.violations: list[tuple[str, Response]] = []
+        self.answers = 0
         self._tls = tls
         self._timeout_seconds = timeout_seconds
         self._connections: list[Connection] = []
@@ -51,6 +52,7 @@ class Exchanges:
         self, connection: Connection, timeout_seconds: float | None = None, *, final: bool = True
     ) -> Response:
         response = connection.read_response(timeout_seconds, final=final)
+        self.answers += 1
         if response.status >= 200:
             self.violations += [(text, response) for text in self.violations_of(response)]
         return response
@@ -86,7 +88,11 @@ def _judge(body: Callable[[Client], None], client: Client) -> None:
     try:
         body(client)
     except WireError as error:
-        raise CheckFailed(f"expected an answer: {error.message}", error.sent) from error
+        if not client.answers and isinstance(error.__cause__, ConnectionRefusedError):
+            raise Away(error.message) from error
+        failure = CheckFailed(f"expected an answer: {error.message}", error.sent)
+        failure.is_silence = not client.answers and isinstance(error, TimedOut)
+        raise failure from error
     except NotTestable:
         _fail_on(client.violations)
         raise

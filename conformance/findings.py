@@ -40,6 +40,7 @@ class Tally:
     failed: int
     not_announced: int
     not_testable: int
+    not_reached: int
 
     @property
     def ran(self) -> int:
@@ -51,6 +52,7 @@ class Tally:
         counts = {
             Outcome.NOT_ANNOUNCED: self.not_announced,
             Outcome.NOT_TESTABLE: self.not_testable,
+            Outcome.NOT_REACHED: self.not_reached,
         }
         return ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
 
@@ -65,17 +67,21 @@ def tally(results: Sequence[Result]) -> Tally:
         failed=counts[Outcome.FAIL],
         not_announced=counts[Outcome.NOT_ANNOUNCED],
         not_testable=counts[Outcome.NOT_TESTABLE],
+        not_reached=counts[Outcome.NOT_REACHED],
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """The results at `url`. `strict`: advice that is not followed counts as well."""
+    """The results at `url`. `strict`: advice that is not followed counts as well. `away`: the
+    checks behind which the server was away.
+    """
 
     suite: Suite
     url: str
     results: tuple[Result, ...]
     strict: bool = False
+    away: tuple[str, ...] = ()
 
     def groups(self) -> dict[str, list[Result]]:
         """By section, those of the protocol's core first, then by extension."""
@@ -94,12 +100,16 @@ class Findings:
 
     @property
     def status(self) -> int:
-        """The exit status: 1 when a failure counts against the server."""
-        return int(any(map(self.counts_against, self.results)))
+        """The exit status: 1 when a failure counts against the server, or it is gone."""
+        return int(any(map(self.counts_against, self.results)) or self._is_gone)
+
+    @property
+    def _is_gone(self) -> bool:
+        return any(result.outcome is Outcome.NOT_REACHED for result in self.results)
 
     @property
     def sentence(self) -> str:
-        parts = [self._required(), *self._advice(), *self._not_run()]
+        parts = [self._required(), *self._advice(), *self._not_run(), *self._absence()]
         return f"{'; '.join(parts)}."
 
     def _required(self) -> str:
@@ -115,6 +125,15 @@ class Findings:
         failed = [(tally(self.at(level)).failed, level) for level in self.suite.levels[1:]]
         told = " and ".join(f"{count} {level}" for count, level in failed if count)
         return [f"of the others {told} fail"] if told else []
+
+    def _absence(self) -> list[str]:
+        if not self.away:
+            return []
+        if self._is_gone:
+            return [f"the server is gone since {self.away[-1] or 'the first request'}"]
+        often, first = len(self.away), self.away[0] or "the first request"
+        times = f"once, after {first}" if often == 1 else f"{often} times, first after {first}"
+        return [f"the server was away {times}"]
 
     def _not_run(self) -> list[str]:
         told = tally(self.results).not_run

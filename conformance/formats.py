@@ -27,6 +27,7 @@ def json_of(found: Findings) -> str:
         "strict": found.strict,
         "status": found.status,
         "sentence": found.sentence,
+        "away": list(found.away),
         "counts": {level: _counts(found.at(level)) for level in found.suite.levels},
         "groups": {
             name: {level: _counts(found.at(level, results)) for level in found.suite.levels}
@@ -74,6 +75,7 @@ def _counts(results: Sequence[Result]) -> dict[str, int]:
         "failed": counted.failed,
         "not_announced": counted.not_announced,
         "not_testable": counted.not_testable,
+        "not_reached": counted.not_reached,
     }
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
-from .target import CheckFailed, NotAnnounced, NotTestable
+from .target import Away, CheckFailed, NotAnnounced, NotTestable
 
 Target = TypeVar("Target")
 Target_contra = TypeVar("Target_contra", contravariant=True)
@@ -20,6 +20,7 @@ class Outcome(StrEnum):
     FAIL = "FAIL"
     NOT_ANNOUNCED = "not announced"
     NOT_TESTABLE = "not testable"
+    NOT_REACHED = "not reached"
 
 
 class Runnable(Protocol[Target_contra]):
@@ -116,6 +117,8 @@ def _end_of(made: Runnable[Target], target: Target) -> Result:
         return Result(check=made, outcome=Outcome.NOT_ANNOUNCED, detail=str(absent))
     except NotTestable as hidden:
         return Result(check=made, outcome=Outcome.NOT_TESTABLE, detail=str(hidden))
+    except Away as absence:
+        return Result(check=made, outcome=Outcome.NOT_REACHED, detail=str(absence))
     return Result(check=made, outcome=Outcome.PASS)
 
 

@@ -35,8 +35,11 @@ class Target:
 
 class CheckFailed(AssertionError):
     """The rule is not kept. `sent` is the request, `answer` the answer got, as text; `raw` says
-    what of the check's requests curl cannot repeat.
+    what of the check's requests curl cannot repeat. `is_silence`: no request of the check was
+    answered in time.
     """
+
+    is_silence = False
 
     def __init__(
         self, message: str, sent: Sent | None = None, answer: str = "", raw: str | None = None
@@ -47,6 +50,10 @@ class CheckFailed(AssertionError):
         self.sent = sent
         self.answer = answer
         self.raw = raw
+
+
+class Away(Exception):
+    """Nothing listens where a check begins, so that it can say nothing of its rule."""
 
 
 class NotAnnounced(Exception):

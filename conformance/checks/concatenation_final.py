@@ -5,7 +5,8 @@ from __future__ import annotations
 from ..client import METADATA, Change, Client, append_fields, wrong_version
 from ..expect import expect, expect_absent, expect_present, expect_status
 from ..partials import BODIES, expect_final, final_of, join, listed, make, make_all
-from ..registry import check
+from ..registry import NotTestable, check
+from ..wire import Response
 
 _EXTENSION = "concatenation"
 _SECTION = "Concatenation"
@@ -80,7 +81,7 @@ def order_of_judgement(client: Client) -> None:
 def metadata_of_its_own(client: Client) -> None:
     """tus 1.0.0 says SHALL NOT. Whether it comes back byte for byte is row 53's."""
     first, second = make(client, BODIES[0], _THEIRS), make(client, BODIES[1], _THEIRS)
-    response = client.head(client.location(join(client, listed(first, second))))
+    response = _head_of(client, client.location(join(client, listed(first, second))))
     told = expect_present(response, "Upload-Metadata")
     own = METADATA.split(",")[0]
     expect(own in told and _SECRET not in told, f"expected {own}, no {_SECRET}", response)
@@ -97,6 +98,11 @@ def metadata_of_its_own(client: Client) -> None:
 def metadata_not_carried_over(client: Client) -> None:
     first, second = make(client, BODIES[0], _THEIRS), make(client, BODIES[1], _THEIRS)
     url = client.location(join(client, listed(first, second), {"Upload-Metadata": None}))
+    expect_absent(_head_of(client, url), "Upload-Metadata")
+
+
+def _head_of(client: Client, url: str) -> Response:
     response = client.head(url)
-    expect_status(response, 200, 204)
-    expect_absent(response, "Upload-Metadata")
+    if response.status not in (200, 204):
+        raise NotTestable("the server does not answer HEAD of such a final: rows 58 and 107")
+    return response

@@ -55,8 +55,7 @@ def length_of_the_limit(client: Client) -> None:
 )
 def body_over_the_limit(client: Client) -> None:
     limit = client.max_size()
-    url = begin_deferred(client)
-    client.append(url, 0, b"12345")
+    url = begin_deferred(client, b"12345")
     connection = client.start("PATCH", url, append_fields(5), length=limit - 4)
     response = answer_to_too_many(client, connection, limit - 4)
     expect_status(response, 413)

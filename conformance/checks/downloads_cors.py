@@ -47,7 +47,7 @@ _ANSWER_FIELDS = (
 )
 def download(client: Client) -> None:
     for body in (b"1234567890", sample(300_001, seed=126)):
-        response = client.send("GET", client.create_complete(body))
+        response = client.download(client.create_complete(body))
         expect_status(response, 200)
         expect(response.body == body, "expected the bytes that were sent", response)
         expect_field(response, "X-Content-Type-Options", "nosniff")
@@ -129,7 +129,7 @@ def download_of_a_range(client: Client) -> None:
         ("bytes=-3", "bytes 7-9/10", b"789"),
         ("bytes=8-99", "bytes 8-9/10", b"89"),
     ):
-        response = client.send("GET", url, {"Range": asked})
+        response = client.download(url, {"Range": asked})
         expect_status(response, 206)
         expect_field(response, "Content-Range", told)
         expect(response.body == body, f"expected {body!r}", response)
@@ -144,9 +144,9 @@ def download_of_a_range(client: Client) -> None:
 )
 def download_of_an_unfinished_upload(client: Client) -> None:
     url = client.create()
-    expect_status(client.send("GET", url), 404, 409)
+    expect_status(client.download(url), 404, 409)
     expect_status(client.patch(url, 0, b"12345"), 204)
-    expect_status(client.send("GET", url), 404, 409)
+    expect_status(client.download(url), 404, 409)
 
 
 @check(
@@ -218,7 +218,7 @@ def _disposition(client: Client, name: str, kind: str) -> tuple[str, Response]:
     metadata = ",".join(
         f"{key} {b64encode(value.encode()).decode()}" for key, value in pairs.items()
     )
-    response = client.send("GET", client.create_complete(b"<p>", {"Upload-Metadata": metadata}))
+    response = client.download(client.create_complete(b"<p>", {"Upload-Metadata": metadata}))
     expect_status(response, 200)
     return expect_present(response, "Content-Disposition"), response
 

@@ -57,7 +57,7 @@ def patch_tells_expiry(client: Client) -> None:
 @check(
     "row-087-refused-patch-tells-expiry",
     row=87,
-    level="D",
+    level="MUST",
     section=_SECTION,
     extension=_EXTENSION,
     title="so does the 409 of such an upload: every PATCH answer",

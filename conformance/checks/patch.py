@@ -9,7 +9,7 @@ from ..expect import expect, expect_number, expect_offset, expect_status
 from ..registry import check
 from ..wire import Response
 
-_NOT_A_NUMBER = ("-1", "abc", "1.5", "")
+_NOT_A_NUMBER = ("-1", "abc", "1.5", "0.5", "")
 # What int() of most languages takes, or what does not fit 63 bits.
 _NOT_PLAIN_DIGITS = ("+0", "00", "-0", "0_0", "0x0", "\u0660", "9" * 30, str(2**63))
 
@@ -32,14 +32,16 @@ def append(client: Client) -> None:
     row=26,
     level="MUST",
     section="PATCH",
-    title="the next PATCH goes on from there and the upload is complete",
+    title="the next PATCH goes on from there, and so to the end",
 )
 def append_again(client: Client) -> None:
-    url = client.create()
+    """Whether a complete upload still answers HEAD is row 18's."""
+    url = client.create(15)
     _expect_appended(client.patch(url, 0, b"12345"), 5)
     _expect_appended(client.patch(url, 5, b"67890"), 10)
     client.expect_offset(url, 10)
-    client.expect_content(url, b"1234567890")
+    _expect_appended(client.patch(url, 10, b"abcde"), 15)
+    client.expect_content(url, b"1234567890abcde")
 
 
 @check(
@@ -173,9 +175,22 @@ def no_offset(client: Client) -> None:
     row=34,
     level="MUST",
     section="Upload-Offset",
-    title="an Upload-Offset that is no non-negative integer is 400",
+    title="an Upload-Offset that is no non-negative integer is refused and nothing is stored",
 )
 def offset_not_a_number(client: Client) -> None:
+    """The rule lets 409 pass, for it is no offset of the upload's; the next check does not."""
+    for value in _NOT_A_NUMBER:
+        _expect_refused(client, {"Upload-Offset": value}, 400, 409)
+
+
+@check(
+    "row-034-offset-not-a-number-is-400",
+    row=34,
+    level="D",
+    section="Upload-Offset",
+    title="an Upload-Offset that is no non-negative integer is refused with exactly 400",
+)
+def offset_not_a_number_is_400(client: Client) -> None:
     for value in _NOT_A_NUMBER:
         _expect_refused(client, {"Upload-Offset": value}, 400)
 
@@ -324,19 +339,20 @@ def _expect_appended(response: Response, offset: int) -> None:
     expect_offset(response, offset)
 
 
-def _expect_refused(client: Client, change: dict[str, str | None], status: int) -> None:
+def _expect_refused(client: Client, change: dict[str, str | None], *statuses: int) -> None:
     url = client.create()
     why = ", ".join(
         f"{name}: {value}" if value is not None else f"no {name}" for name, value in change.items()
     )
-    expect_status(client.patch(url, 0, b"12345", change), status, why=why)
+    expect_status(client.patch(url, 0, b"12345", change), *statuses, why=why)
     client.expect_offset(url, 0)
 
 
 def _expect_overrun_refused(client: Client, *statuses: int) -> None:
     for offset in (0, 5):
         url = client.create()
-        _expect_appended(client.patch(url, 0, b"12345"[:offset]), offset)
+        if offset:
+            _expect_appended(client.patch(url, 0, b"12345"), 5)
         expect_status(client.patch(url, offset, b"678901234567"), *statuses)
         _expect_within_length(client.head(url))
 

@@ -25,7 +25,8 @@ _SECTION = "Termination"
 def delete_unfinished(client: Client) -> None:
     for offset in (0, 5):
         url = client.create()
-        expect_status(client.patch(url, 0, b"12345"[:offset]), 204)
+        if offset:
+            expect_status(client.patch(url, 0, b"12345"), 204)
         expect_status(client.delete(url), 204)
         client.expect_gone(url)
         expect_status(client.patch(url, offset, b"12345"), 404, 410)

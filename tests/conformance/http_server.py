@@ -31,15 +31,15 @@ class Body:
 
     def __init__(self, stream: BinaryIO, fields: Message, go_on: Callable[[], None]) -> None:
         self._stream = stream
-        self._go_on = go_on if fields.get("Expect") else None
+        self.go_on = go_on if fields.get("Expect") else None
         self.is_chunked = "chunked" in (fields.get("Transfer-Encoding") or "")
         self.length = None if self.is_chunked else int(fields.get("Content-Length") or 0)
         self.whole = False
         self.trailers: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[bytes]:
-        if self._go_on is not None:
-            self._go_on()
+        if self.go_on is not None:
+            self.go_on()
         with contextlib.suppress(OSError, ValueError):
             yield from self._chunks() if self.is_chunked else self._take(self.length or 0)
             self.whole = True

@@ -177,6 +177,7 @@ def test_json() -> None:
         "failed": 1,
         "not_announced": 1,
         "not_testable": 0,
+        "not_reached": 0,
     }
     assert list(told["groups"]) == ["HEAD", "PATCH", "extension expiration"]
     (failed,) = [check for check in told["checks"] if check["row"] == 2]

@@ -1,10 +1,10 @@
-"""Faults of concatenation, as `faults.py`."""
+"""Faults of concatenation."""
 
 from __future__ import annotations
 
 from urllib.parse import urljoin, urlsplit
 
-from tests.conformance.faults import caught_by
+from tests.conformance.faults.registry import caught_by
 from tests.conformance.http_server import Answer, Request
 from tests.conformance.reference import Reference, Refused, Upload
 
@@ -29,9 +29,8 @@ class CompletePartialIsPlain(Reference):
 
 @caught_by("row-105-partial-with-bytes")
 class PartialTakesNoBytesAtFirst(Reference):
-    def store_first(self, upload: Upload, request: Request) -> None:
-        if upload.concat is None:
-            super().store_first(upload, request)
+    def store_first(self, upload: Upload, request: Request) -> dict[str, str]:
+        return super().store_first(upload, request) if upload.concat is None else {}
 
 
 @caught_by("row-106-complete-partial-stays-partial")
@@ -75,14 +74,6 @@ class DeletedPartialLeavesAHole(Reference):
         answer = super().terminate(upload, request)
         upload.data = bytearray(len(upload.data))
         return answer
-
-
-@caught_by("row-102-delete-a-final")
-class FinalsCannotBeDeleted(Reference):
-    def terminate(self, upload: Upload, request: Request) -> Answer:
-        if upload.is_final:
-            raise Refused(403)
-        return super().terminate(upload, request)
 
 
 class _Rewrites(Reference):
@@ -204,13 +195,6 @@ class RefusedBytesGrowTheFinal(Reference):
             raise Refused(403)
 
 
-@caught_by("row-113-order-of-judgement")
-class FinalJudgedBehindTheFields(Reference):
-    def judge_final(self, upload: Upload, request: Request) -> None:
-        self.number(request.fields.get("Upload-Offset"))
-        super().judge_final(upload, request)
-
-
 @caught_by("row-113-patch-of-an-unfinished-final")
 class UnfinishedFinalTakesBytes(Reference):
     def judge_final(self, upload: Upload, request: Request) -> None:
@@ -225,18 +209,4 @@ class DownloadsNeverReady(Reference):
     def download(self, upload: Upload, request: Request) -> Answer:
         if upload.is_final:
             raise Refused(503)
-        return super().download(upload, request)
-
-
-class JoinedInTheBackground(Reference):
-    """No fault: the first look at a final comes too early."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.looked_at: set[Upload] = set()
-
-    def download(self, upload: Upload, request: Request) -> Answer:
-        if upload.is_final and upload.is_complete and upload not in self.looked_at:
-            self.looked_at.add(upload)
-            raise Refused(503, Retry_After="1")
         return super().download(upload, request)

@@ -1,18 +1,13 @@
-"""Faults of checksums and trailers, as `faults.py`."""
+"""Faults of checksums and trailers."""
 
 from __future__ import annotations
 
 from base64 import b64decode
 
-from tests.conformance.faults import caught_by
+from tests.conformance.faults.registry import caught_by
 from tests.conformance.http_server import Answer, Body, Request
 from tests.conformance.reference import Reference, Refused, Upload
-
-
-class WithoutTrailers(Reference):
-    """No fault: its HTTP server drops trailers, and it says so."""
-
-    extensions = tuple(name for name in Reference.extensions if name != "checksum-trailer")
+from tests.conformance.reference.checksums import Checksum
 
 
 @caught_by("row-092-algorithms")
@@ -66,10 +61,10 @@ class ChecksumOfTheWholeUpload(Reference):
 
 @caught_by("row-093-chunked-body")
 class ChunkedBodyUnchecked(Reference):
-    def store(self, upload: Upload, request: Request, length: int | None) -> None:
+    def judge_body(self, upload: Upload, request: Request, length: int | None) -> Checksum | None:
         if request.body.is_chunked:
             del request.fields["Upload-Checksum"]
-        super().store(upload, request, length)
+        return super().judge_body(upload, request, length)
 
 
 @caught_by("row-093-empty-body")
@@ -199,11 +194,15 @@ class BrokenCheckedBodyKept(Reference):
         raise Refused(400)
 
 
-@caught_by("row-098-wrong-checksum-on-a-creation")
+@caught_by(
+    "row-080-body-too-long",
+    "row-080-chunked-body-too-long",
+    "row-098-wrong-checksum-on-a-creation",
+)
 class RefusedCreationHasALocation(Reference):
-    def store_first(self, upload: Upload, request: Request) -> None:
+    def store_first(self, upload: Upload, request: Request) -> dict[str, str]:
         try:
-            super().store_first(upload, request)
+            return super().store_first(upload, request)
         except Refused as refused:
             refused.fields["Location"] = self.keep(upload, request)
             raise
@@ -233,3 +232,9 @@ class MissingTrailerForgiven(Reference):
     def verify(self, upload: Upload, held: bytes, name: str, wanted: bytes) -> None:
         if name:
             super().verify(upload, held, name, wanted)
+
+
+@caught_by("row-100-announced-only-where-it-works", trailers=False)
+class TrailersAnnouncedThoughDropped(Reference):
+    def is_promised(self, request: Request) -> bool:
+        return False

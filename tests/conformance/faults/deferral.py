@@ -1,33 +1,10 @@
-"""Faults of deferred lengths, and of what other rows had left open: the reference with one of them
-at a time, and the checks that must see it.
-
-Each class is one way to get a row of the table wrong, many of them seen in servers in the wild.
-"""
+"""Faults of deferred lengths."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
+from tests.conformance.faults.registry import caught_by
 from tests.conformance.http_server import Answer, Request
 from tests.conformance.reference import Reference, Refused, Upload
-
-Server = TypeVar("Server", bound=type[Reference])
-
-FAULTS: dict[type[Reference], tuple[str, ...]] = {}
-
-
-def caught_by(*checks: str) -> Callable[[Server], Server]:
-    """Registers a faulty server. Each of the checks must fail on it."""
-
-    def register(server: Server) -> Server:
-        FAULTS[server] = checks
-        return server
-
-    return register
-
-
-# deferred lengths
 
 
 @caught_by("row-067-deferred-length", "row-070-still-deferred")
@@ -189,111 +166,3 @@ class LengthOfTheOffsetRefused(Reference):
     def judge_late_length(self, upload: Upload, length: int) -> None:
         if not len(upload.data) < length:
             raise Refused(400)
-
-
-# what other rows had left open
-
-
-@caught_by("row-010-options-without-login")
-class OptionsAskWhoIsThere(Reference):
-    def options(self, request: Request) -> Answer:
-        if not self.owner_of(request):
-            raise Refused(401)
-        return super().options(request)
-
-
-@caught_by("row-010-options-without-login")
-class OptionsLookForTheUpload(Reference):
-    def options(self, request: Request) -> Answer:
-        if request.path != "/files/":
-            self.find(request.path, self.owner_of(request))
-        return super().options(request)
-
-
-@caught_by("row-015-delete-as-head", "row-015-get-as-post")
-class OverrideOfPostOnly(Reference):
-    def method_of(self, request: Request) -> str:
-        return super().method_of(request) if request.method == "POST" else request.method
-
-
-@caught_by("row-024-foreign-complete-upload", "row-120-foreign-partial")
-class EverybodyOwnsEverything(Reference):
-    def is_owner(self, upload: Upload, owner: str) -> bool:
-        return True
-
-
-@caught_by("row-024-foreign-complete-upload")
-class CompleteUploadsAreEverybodys(Reference):
-    def is_owner(self, upload: Upload, owner: str) -> bool:
-        return super().is_owner(upload, owner) or upload.is_complete
-
-
-@caught_by("row-046-read-timeout-in-a-creation")
-class SilentCreationsWaitForEver(Reference):
-    """As far as the check looks: twice the time it grants."""
-
-    read_timeout_seconds = 14
-
-
-@caught_by("row-064-forwarded-fields-of-a-stranger")
-class ForwardedPrefixBelieved(Reference):
-    def keep(self, upload: Upload, request: Request) -> str:
-        return request.fields.get("X-Forwarded-Prefix", "") + super().keep(upload, request)
-
-
-@caught_by("row-065-location-on-creation-only")
-class LocationInEveryAnswer(Reference):
-    def answer(self, request: Request) -> Answer:
-        answer = super().answer(request)
-        answer.fields.setdefault("Location", request.path)
-        return answer
-
-
-@caught_by("row-065-reason-is-text")
-class NoReasonGiven(Reference):
-    def answer(self, request: Request) -> Answer:
-        answer = super().answer(request)
-        if answer.status >= 400:
-            answer.body = b""
-        return answer
-
-
-@caught_by("row-081-no-100-before-a-refusal", "row-084-deferred-length-over-the-limit")
-class BodyReadBeforeItIsJudged(Reference):
-    max_size = 1_000_000
-
-    def route(self, method: str, request: Request) -> Answer:
-        whole = b"".join(request.body)
-        if len(whole) > self.max_size:
-            raise Refused(400)
-        return super().route(method, request)
-
-
-@caught_by("row-085-half-closed-creation")
-class BrokenCreationToldAsWhole(Reference):
-    def create(self, request: Request) -> Answer:
-        answer = super().create(request)
-        if request.body.length and not request.body.whole:
-            answer.fields["Upload-Offset"] = str(request.body.length)
-        return answer
-
-    def break_off(self, upload: Upload, held: bytes) -> None:
-        """Goes on as if it were whole."""
-
-
-@caught_by("row-087-each-refused-patch-tells-expiry")
-class ExpiryToldOnSuccessOnly(Reference):
-    def fields_of_refusal(self, method: str, request: Request) -> dict[str, str]:
-        return {}
-
-
-@caught_by("row-011-extensions-as-comma-list")
-class UnfinishedWithoutConcatenation(Reference):
-    extensions = tuple(name for name in Reference.extensions if name != "concatenation")
-
-
-@caught_by("row-084-deferred-length-with-bytes", "row-084-deferred-length-with-a-chunked-body")
-class DeferredCreationTakesNoBytes(Reference):
-    def store_first(self, upload: Upload, request: Request) -> None:
-        if upload.length is not None:
-            super().store_first(upload, request)

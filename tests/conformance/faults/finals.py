@@ -1,18 +1,13 @@
-"""Faults of finals that cannot be, come twice or come early, as `faults.py`."""
+"""Faults of finals that cannot be, come twice or come early."""
 
 from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from tests.conformance.faults import caught_by
+from tests.conformance.faults.registry import caught_by
 from tests.conformance.http_server import Answer, Request
 from tests.conformance.reference import Reference, Refused, Upload
-
-
-class FinishedOnly(Reference):
-    """No fault: it has no concatenation-unfinished."""
-
-    extensions = tuple(name for name in Reference.extensions if name != "concatenation-unfinished")
+from tests.conformance.reference.variants import FinishedOnly
 
 
 @caught_by("row-114-unfinished-partial")
@@ -251,9 +246,3 @@ class UnfinishedRefusedThoughAnnounced(Reference):
     def judge_unfinished(self, parts: list[Upload]) -> None:
         if not all(part.is_complete for part in parts):
             raise Refused(400)
-
-
-@caught_by("row-125-no-download-before")
-class UnfinishedFinalHandedOut(Reference):
-    def download(self, upload: Upload, request: Request) -> Answer:
-        return Answer(status=200, body=self.content_of(upload))

@@ -1,0 +1,103 @@
+"""A fault counts where it belongs: other rows' checks neither fail by it nor hide it."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.checks import ALL
+from conformance.runner import Outcome, run_check
+from conformance.target import Target
+from tests.conformance.http_server import Answer, Request, serving
+from tests.conformance.reference import Reference, Refused, Upload
+
+
+class NoVersionTold(Reference):
+    def answer(self, request: Request) -> Answer:
+        answer = super().answer(request)
+        answer.fields.pop("Tus-Resumable", None)
+        return answer
+
+
+class CompleteOnesForgotten(Reference):
+    """As servers do that hand a file over once it is whole."""
+
+    def head(self, upload: Upload, request: Request) -> Answer:
+        if upload.is_complete:
+            raise Refused(404)
+        return super().head(upload, request)
+
+
+class NoDownloads(Reference):
+    def act(self, method: str, upload: Upload, request: Request) -> Answer:
+        if method == "GET":
+            raise Refused(405, Allow="HEAD")
+        return super().act(method, upload, request)
+
+
+class NegativeOffsetsConflict(Reference):
+    def number(self, text: str | None) -> int:
+        return -1 if text == "-1" else super().number(text)
+
+
+class LastSlashes(Reference):
+    """Uploads' URLs end in a slash, as those of some frameworks."""
+
+    def create(self, request: Request) -> Answer:
+        answer = super().create(request)
+        answer.fields["Location"] += "/"
+        return answer
+
+    def find(self, path: str, owner: str) -> Upload:
+        if not path.endswith("/"):
+            raise Refused(404)
+        return super().find(path[:-1], owner)
+
+
+class EmptyPatchesRefused(Reference):
+    def judge_type(self, request: Request) -> None:
+        if request.body.length == 0:
+            raise Refused(400)
+        super().judge_type(request)
+
+
+@pytest.mark.parametrize(
+    ("server", "passed"),
+    [
+        (
+            NoVersionTold,
+            ("row-002", "row-020", "row-030", "row-101-delete-unf", "row-114", "row-118"),
+        ),
+        (CompleteOnesForgotten, ("row-026-append-again", "row-045", "row-078-whole-body")),
+        (NegativeOffsetsConflict, ("row-034-offset-not-a-number",)),
+        (LastSlashes, ("row-020", "row-021", "row-036-unknown", "row-103-delete-unknown")),
+        (EmptyPatchesRefused, ("row-037-body-too-long", "row-101-delete-unf")),
+    ],
+)
+def test_is_not_failed_by(server: type[Reference], passed: tuple[str, ...]) -> None:
+    outcomes = _outcomes(server, passed)
+    exact = {name: found for name, found in outcomes.items() if not name.endswith("-is-400")}
+    assert exact
+    assert set(exact.values()) <= {Outcome.PASS, Outcome.NOT_TESTABLE}, exact
+
+
+def test_no_downloads_are_no_fault() -> None:
+    outcomes = _outcomes(NoDownloads, ("row-126", "row-127", "row-128"))
+    assert set(outcomes.values()) == {Outcome.NOT_TESTABLE}
+
+
+def test_each_of_these_faults_is_one() -> None:
+    failed = {
+        NoVersionTold: "row-001-version-in-every-answer",
+        CompleteOnesForgotten: "row-018-complete-upload-still-answers",
+        NegativeOffsetsConflict: "row-034-offset-not-a-number-is-400",
+        EmptyPatchesRefused: "row-038-empty-body",
+    }
+    for server, name in failed.items():
+        assert _outcomes(server, (name,)) == {name: Outcome.FAIL}
+
+
+def _outcomes(server: type[Reference], beginnings: tuple[str, ...]) -> dict[str, Outcome]:
+    with serving(server().answer) as address:
+        target = Target(url=f"{address}/files/", headers=(("Authorization", "one"),))
+        chosen = [check for check in ALL if check.id.startswith(beginnings)]
+        return {check.id: run_check(check, target).outcome for check in chosen}
