@@ -1,5 +1,6 @@
 """``python -m benchmarks``: what it is asked for, what it writes, how it ends."""
 
+import re
 import sqlite3
 from pathlib import Path
 from xml.etree import ElementTree
@@ -9,6 +10,7 @@ import pytest
 from benchmarks import __main__ as command
 from benchmarks.databases import fill_sqlite
 from benchmarks.machine import file_system, machine, versions
+from benchmarks.measure import ROOT
 from benchmarks.options import ALL, USUAL, parse
 from benchmarks.peers.ours import OURS
 from benchmarks.report.data import Report
@@ -102,6 +104,20 @@ def test_rows_and_parts_have_names_of_their_own() -> None:
     names = [part.name for row in ROWS.values() for part in row.parts]
     assert len(names) == len(set(names))
     assert sorted(ROWS) == list(range(1, 12))
+
+
+def test_the_documentation_has_every_row_and_no_options_that_there_are_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = (ROOT / "docs" / "benchmarks.md").read_text()
+    assert [int(n) for n in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)] == list(ROWS)
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    known = capsys.readouterr().out
+    assert all(
+        option in known
+        for option in re.findall(r"(--[a-z]+)(?=[ `])", text.split("## How to read")[0])
+    )
 
 
 def test_sizes_are_those_of_the_titles_and_shrink() -> None:
