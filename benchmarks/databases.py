@@ -11,6 +11,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks.failures import NotOffered
+
 _TABLE = "tusbridge_upload"
 # A fill waits so long for the server's own sweep to let go of the database.
 _BUSY_SECONDS = 30
@@ -52,13 +54,13 @@ def fill_postgresql(url: str, count: int) -> None:
 def new_postgresql(server: str) -> Iterator[str]:
     """The URL of a new database beside the one that the URL ``server`` names; dropped at the end.
 
-    :raises OSError: there is no such server, or no psycopg.
+    :raises NotOffered: there is no such server, or no psycopg.
     """
     name = f"tusbridge_bench_{uuid.uuid4().hex[:12]}"
     try:
         connection = _connected(server)
     except Exception as error:
-        raise OSError(f"no PostgreSQL there: {str(error).strip().splitlines()[0]}") from error
+        raise NotOffered(f"no PostgreSQL there: {str(error).strip().splitlines()[0]}") from error
     with closing(connection):
         connection.execute(f"CREATE DATABASE {name}")
         try:

@@ -14,7 +14,7 @@ from benchmarks.content import small
 from benchmarks.costs import measured
 from benchmarks.databases import fill_postgresql, fill_sqlite, new_postgresql
 from benchmarks.deadline import Deadline
-from benchmarks.failures import Failed
+from benchmarks.failures import Failed, NotOffered
 from benchmarks.figures import Measure, Part, percentile
 from benchmarks.load import Script, drive
 from benchmarks.measure import Server
@@ -54,10 +54,10 @@ def study(peer: Peer, sizes: Sizes, place: Path, postgres: str) -> Part:
     for database in ("SQLite", "PostgreSQL"):
         try:
             if database == "PostgreSQL" and not postgres:
-                raise OSError("no --postgres URL")
+                raise NotOffered("no --postgres URL")
             with Deadline(_LIMIT_SECONDS) as deadline:
                 _compare(part, database, peer, sizes, place / database, postgres, deadline)
-        except OSError as error:
+        except NotOffered as error:
             part.titles[database], part.skipped[database] = database, str(error)
         except Failed as error:
             part.titles[database], part.failed[database] = database, str(error)
