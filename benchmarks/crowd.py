@@ -5,8 +5,10 @@ of how many bytes each of them sends with what pause between. Prints one: how ma
 they should be, and what befell the others, with a count.
 """
 
+import contextlib
 import heapq
 import json
+import os
 import select
 import socket
 import sys
@@ -47,6 +49,7 @@ class Crowd:
         self._poll = select.epoll()
         self._sockets: dict[int, socket.socket] = {}
         self._numbers: dict[int, int] = {}
+        self._connecting: set[int] = set()
         self._sent: Counter[int] = Counter()
         self._got: dict[int, bytes] = {}
         self._troubles: Counter[str] = Counter()
@@ -68,29 +71,43 @@ class Crowd:
                     heapq.heappush(due, (when + pause, number))
             wait = (due[0][0] if due else end) - time.monotonic() if self._sockets else 0.0
             for fd, _ in self._poll.poll(max(0.0, wait)):
-                self._receive(self._numbers[fd])
+                number = self._numbers[fd]
+                step = self._begin if number in self._connecting else self._receive
+                step(number)
         for number in list(self._sockets):
-            self._lose(number, "no answer")
+            self._lose(number, "not connected" if number in self._connecting else "no answer")
         self._poll.close()
         return {"well": self._well, "troubles": dict(self._troubles)}
 
     def _connect(self, number: int) -> None:
-        try:
-            connection = socket.create_connection(("127.0.0.1", self._plan.port), 5)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.sendall(self._plan.heads[number].encode())
-        except OSError as error:
-            self._troubles[f"not connected ({error.strerror or error})"] += 1
-            return
+        # a server with a short queue has some wait for seconds: the others begin meanwhile
+        connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         connection.setblocking(False)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.connect_ex(("127.0.0.1", self._plan.port))
         self._sockets[number] = connection
         self._numbers[connection.fileno()] = number
-        self._poll.register(connection, select.EPOLLIN)
+        self._poll.register(connection, select.EPOLLOUT)
+        self._connecting.add(number)
+
+    def _begin(self, number: int) -> None:
+        connection = self._sockets[number]
+        self._connecting.discard(number)
+        error = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            self._lose(number, f"not connected ({os.strerror(error)})")
+            return
+        self._poll.modify(connection, select.EPOLLIN)
+        with contextlib.suppress(OSError):
+            # if it is gone already, the next piece tells why
+            connection.send(self._plan.heads[number].encode())
 
     def _send(self, number: int) -> bool:
         """Send the next piece; whether more is to come. One that is gone has told why."""
         if number not in self._sockets:
             return False
+        if number in self._connecting:
+            return True
         try:
             sent = self._sockets[number].send(self._piece)
         except OSError as error:

@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=3,
         metavar="N",
-        help="how often all is measured (3); rows 6 and 8 once",
+        help="how often all is measured (3); rows 6 and 8 once, 7 and 9 to 11 twice at most",
     )
     add("--scale", type=float, default=1.0, metavar="X", help="sizes and counts, times X (1)")
     add(

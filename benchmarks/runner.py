@@ -13,15 +13,15 @@ from typing import Any
 
 from benchmarks.deadline import Deadline
 from benchmarks.failures import Failed, NotOffered
-from benchmarks.figures import Part
+from benchmarks.figures import CPU_GIB, WALL_GIB, Part
 from benchmarks.measure import Server
 from benchmarks.peers.base import Peer
 from benchmarks.rows.base import Row, RowPart, Sizes, Turn
 from benchmarks.rows.uploads import warm_up
 from benchmarks.servers import serving
 
-# Servers that need longer for a GiB get a quarter of the bytes.
-_SLOW_SECONDS_PER_GIB = 3.0
+# Servers that need more for a GiB get a quarter of the bytes.
+_SLOW_CPU, _SLOW_WALL = 5.0, 20.0
 _WARM_UP_LIMIT_SECONDS = 30.0
 STARTS = "starting and stopping"
 # whose study a row is, where one is
@@ -48,6 +48,7 @@ class Runner:
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     slow: set[str] = field(default_factory=set)
     errors: list[str] = field(default_factory=list)
+    _judged: set[str] = field(default_factory=set)
 
     def run(self) -> None:
         """Measure everything."""
@@ -164,12 +165,14 @@ class Runner:
             say(f"round {number + 1} of {self.rounds}: {peer.name}: {one.name} {took:.1f} s")
 
     def _warm_up(self, peer: Peer, server: Server) -> None:
-        seconds = 0.0
         # one that takes nothing so large may do well in other rows
         with suppress(Failed), Deadline(_WARM_UP_LIMIT_SECONDS) as deadline:
-            seconds = warm_up(self._turn(peer, server, deadline, {}))
-        if seconds > _SLOW_SECONDS_PER_GIB and self.sizes != self.sizes.for_slow_server():
-            self.slow.add(peer.name)
+            values = warm_up(self._turn(peer, server, deadline, {}))
+            is_slow = values[CPU_GIB] > _SLOW_CPU or values[WALL_GIB] > _SLOW_WALL
+            # decided once, so that all rounds have the same size
+            if is_slow and peer.name not in self._judged:
+                self.slow.add(peer.name)
+        self._judged.add(peer.name)
 
     def _turn(self, peer: Peer, server: Server, deadline: Deadline, kept: dict[str, Any]) -> Turn:
         sizes = self.sizes.for_slow_server() if peer.name in self.slow else self.sizes

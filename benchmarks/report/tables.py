@@ -48,7 +48,7 @@ def _cell(part: Part, name: str, base: str, measure: Measure) -> str:
         least, most = (number(value, measure.digits) for value in (found.least, found.most))
         text += f" ({least}-{most})"
     ratio = part.ratio(name, base, measure)
-    return text if ratio is None else f"{text} x{ratio:.2f}"
+    return text if ratio is None else f"{text} x{number(ratio, 2)}"
 
 
 def number(value: float, digits: int) -> str:

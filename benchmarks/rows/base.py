@@ -1,5 +1,6 @@
 """What a row is, and what it is given: a running server, sizes, a time limit."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from benchmarks.failures import NotOffered
 from benchmarks.figures import CPU_GIB, GENERATOR, GROWTH, PEAK, WALL_GIB, Measure, Part
 from benchmarks.measure import Server
 from benchmarks.peers.base import Peer
-from benchmarks.tus import Requests, created, extensions, forgets, stands_at
+from benchmarks.tus import Requests, blocks, created, extensions, forgets, stands_at
 from benchmarks.wire import Client
 
 GIB = 1024 * MIB
@@ -24,10 +25,11 @@ Values = dict[Measure, float]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
     """How much the rows do. ``upload_bytes`` is a multiple of 16 MiB, ``dear_bytes`` half of it,
-    for rows whose every byte costs more."""
+    for rows whose every byte costs more; ``joined_bytes`` is the same for every server."""
 
     upload_bytes: int
     dear_bytes: int
+    joined_bytes: int
     at_once: int
     connections: int
     small_bytes: int
@@ -50,13 +52,14 @@ class Sizes:
 
         return cls(
             upload_bytes=some(64, 2) * 16 * MIB,
+            joined_bytes=some(64, 2) * 16 * MIB,
             dear_bytes=some(64, 2) * 8 * MIB,
             at_once=16,
             connections=8,
             small_bytes=4096,
             small_uploads=some(5000, 50),
             heads=some(20_000, 100),
-            small_seconds=max(1.0, 2 * scale),
+            small_seconds=max(1.0, 1.25 * scale),
             crowd=some(1000, 50),
             crowd_seconds=max(3.0, 20 * scale),
             growth=(100, some(10_000, 500), some(200_000, 2000)),
@@ -65,7 +68,7 @@ class Sizes:
         )
 
     def for_slow_server(self) -> "Sizes":
-        """A quarter of the bytes, unless they are few already."""
+        """A quarter of the bytes, unless they are few already; figures of rows are per GiB."""
         if self.upload_bytes < GIB:
             return self
         return replace(self, upload_bytes=self.upload_bytes // 4, dear_bytes=self.dear_bytes // 4)
@@ -121,11 +124,29 @@ class Turn:
         if text not in self.remarks:
             self.remarks.append(text)
 
+    def prepare(self, length: int) -> None:
+        """Call :func:`prepare` in the folder of the server's data."""
+        prepare(self.server.log.parent, length)
+
     @contextmanager
     def measured(self) -> Iterator[Cost]:
         """What the block costs the server."""
         with measured(self.server.pid) as cost:
             yield cost
+
+
+def prepare(folder: Path, length: int) -> None:
+    """Let nothing be left to be written to the disk, and ``length`` bytes of memory be warm.
+
+    Memory that a virtual machine has not used for seconds costs whoever gets it first up to two
+    seconds of CPU per GiB, which is more than the server. A file of that size, written and removed,
+    makes it the benchmark's.
+    """
+    scratch = folder / "scratch"
+    with scratch.open("wb") as file:
+        file.writelines(blocks(length))
+    scratch.unlink()
+    os.sync()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from benchmarks.content import MIB
 from benchmarks.costs import Cost
 from benchmarks.figures import CPU, Measure
 from benchmarks.processes import written_bytes
-from benchmarks.rows.base import Row, Sizes, Turn, Values, costs_beside, part
+from benchmarks.rows.base import Row, Sizes, Turn, Values, costs_beside, part, prepare
 from benchmarks.rows.uploads import append
 from benchmarks.tus import blocks, created
 
@@ -27,14 +27,14 @@ WRITTEN = Measure(name="written", unit="MiB", digits=0)
 def concatenate(turn: Turn) -> Values:
     """Row 7: until the final upload's offset is its length, and until the disk has all of it."""
     turn.demand("concatenation")
-    length = turn.sizes.upload_bytes
+    length = turn.sizes.joined_bytes
     with turn.client() as client:
         paths = []
         for _ in range(PARTS):
             request = turn.requests.create(length // PARTS, "Upload-Concat: partial\r\n")
             paths.append(created(client.ask(request)))
             append(turn, client, paths[-1], 0, length // PARTS)
-        os.sync()
+        turn.prepare(length)
         written = written_bytes(turn.server.pid)
         with turn.measured() as cost:
             final = created(client.ask(turn.requests.concatenate(paths)))
@@ -81,8 +81,8 @@ def copy(place: Path, sizes: Sizes) -> Values:
     target.mkdir()
     for number in range(PARTS):
         with (source / str(number)).open("wb") as file:
-            file.writelines(blocks(sizes.upload_bytes // PARTS))
-    os.sync()
+            file.writelines(blocks(sizes.joined_bytes // PARTS))
+    prepare(place, sizes.joined_bytes)
     started = time.perf_counter()
     process = subprocess.Popen(["cp", *sorted(map(str, source.iterdir())), str(target)])
     _, status, used = os.wait4(process.pid, 0)

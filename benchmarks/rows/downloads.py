@@ -113,6 +113,7 @@ def _compare(pieces: Iterator[memoryview], position: int, length: int) -> None:
 DOWNLOAD = Row(
     number=11,
     title="Download of 1 GiB, and 100 ranges",
+    rounds=2,
     parts=(
         part("download", "Download of 1 GiB", whole),
         part("ranges", "100 ranges of 1 MiB, one after the other", ranges),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ SIZES = replace(
     Sizes.of(1),
     upload_bytes=16 * MIB,
     dear_bytes=16 * MIB,
+    joined_bytes=16 * MIB,
     at_once=4,
     small_uploads=30,
     heads=30,
@@ -152,9 +154,13 @@ def _read(stream: Any) -> Request | None:
 @contextmanager
 def turn_at(server: Honest, seconds: float = SECONDS) -> Iterator[Turn]:
     """A turn whose server is this one. What it costs is what this process costs."""
-    with listening(server.answer) as port, Deadline(seconds) as deadline:
+    with (
+        TemporaryDirectory() as folder,
+        listening(server.answer) as port,
+        Deadline(seconds) as deadline,
+    ):
         process = cast(Any, SimpleNamespace(pid=os.getpid(), poll=lambda: None))
-        running = Server(name="liar", process=process, port=port, log=Path("/dev/null"))
+        running = Server(name="liar", process=process, port=port, log=Path(folder, "log"))
         peer = Peer(
             name="liar",
             title="liar",

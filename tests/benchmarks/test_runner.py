@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import measure, runner, servers
 from benchmarks.failures import Failed, NotOffered
-from benchmarks.figures import WALL
+from benchmarks.figures import CPU_GIB, WALL, WALL_GIB
 from benchmarks.peers.base import Peer
 from benchmarks.peers.ours import OURS
 from benchmarks.rows import ROWS
@@ -43,7 +43,7 @@ def bench(place: Path, peers: list[Peer], rows: list[Row], rounds: int = 1) -> R
 
 @pytest.fixture(autouse=True)
 def _no_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "warm_up", lambda turn: 0.1)
+    monkeypatch.setattr(runner, "warm_up", lambda turn: {CPU_GIB: 1.0, WALL_GIB: 1.0})
 
 
 @pytest.mark.parametrize("peer", FLOORS, ids=lambda peer: peer.name)
@@ -153,8 +153,11 @@ def test_what_is_not_offered_or_does_not_suit_is_not_asked_again(tmp_path: Path)
     assert found.parts["downloads"].skipped == {"floor": "no downloads", "b": "by its docs"}
 
 
+@pytest.mark.parametrize(
+    ("cpu", "wall", "mib"), [(5.1, 9.0, 256), (4.0, 21.0, 256), (4.9, 9.0, 1024)]
+)
 def test_slow_servers_get_a_quarter_of_the_bytes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cpu: float, wall: float, mib: int
 ) -> None:
     sizes: list[int] = []
 
@@ -162,13 +165,14 @@ def test_slow_servers_get_a_quarter_of_the_bytes(
         sizes.append(turn.sizes.upload_bytes)
         return {WALL: 1.0}
 
-    monkeypatch.setattr(runner, "warm_up", lambda turn: 9.0)
+    warm_ups = iter([{CPU_GIB: cpu, WALL_GIB: wall}] * 2)
+    monkeypatch.setattr(runner, "warm_up", lambda turn: next(warm_ups))
     one = Runner(
-        peers=[PYTHON_FLOOR], rows=[row(note)], rounds=1, sizes=Sizes.of(1), place=tmp_path
+        peers=[PYTHON_FLOOR], rows=[row(note)], rounds=2, sizes=Sizes.of(1), place=tmp_path
     )
     one.run()
-    assert sizes == [256 * 2**20]
-    assert one.slow == {"floor"}
+    assert sizes == [mib * 2**20] * 2
+    assert one.slow == ({"floor"} if mib == 256 else set())
 
 
 def test_rows_have_their_own_number_of_rounds_and_fresh_servers(tmp_path: Path) -> None:
@@ -208,7 +212,7 @@ def test_cp_copies_what_is_concatenated(tmp_path: Path) -> None:
         key.name: value for key, value in beside[2](tmp_path / "x", TINY).items()
     }
     copies = sorted((tmp_path / "x" / "to").iterdir())
-    assert sum(copy.stat().st_size for copy in copies) == TINY.upload_bytes
+    assert sum(copy.stat().st_size for copy in copies) == TINY.joined_bytes
     assert values["nothing more is written"] > 0
 
 
