@@ -36,7 +36,7 @@ class Target:
 class CheckFailed(AssertionError):
     """The rule is not kept. `sent` is the request, `answer` the answer got, as text; `raw` says
     what of the check's requests curl cannot repeat. `is_silence`: no request of the check was
-    answered in time.
+    answered.
     """
 
     is_silence = False
