@@ -23,9 +23,9 @@ _AGAIN_SECONDS = 0.1
 
 
 class Presence(Generic[Target]):
-    """Runs checks, and knows behind which of them the server was out of reach: `away`, their ids.
-    With several at a time it is one of those that ran then. `patience` asks the server itself: 0
-    when it answers, else the seconds that it may be given to.
+    """Runs checks, and knows at which of them the server was found out of reach: `away`, their ids;
+    that or the one before brought it there. `patience` asks the server itself: 0 when it answers,
+    else the seconds that it may be given to.
     """
 
     def __init__(self, patience: Callable[[Target], float]) -> None:
@@ -33,7 +33,6 @@ class Presence(Generic[Target]):
         self._patience = patience
         self._is_lost = False
         self._is_away = False
-        self._last = ""
         self._lock = Lock()
 
     def run(
@@ -43,26 +42,25 @@ class Presence(Generic[Target]):
         target: Target,
     ) -> Result:
         """The check's result, once the server can be reached; NOT_REACHED when it stays away."""
+        result = Result(check=made, outcome=Outcome.NOT_REACHED, detail="the server is gone")
         if not self._is_lost:
             result = run(made, target)
             if self._is_its_own(result, target):
                 return self._noted(result)
-            self._wait(target)
-        if not self._is_lost:
-            return self._noted(run(made, target))
-        return Result(check=made, outcome=Outcome.NOT_REACHED, detail="the server is gone")
+            self._wait(made.id, target)
+        return result if self._is_lost else self._noted(run(made, target))
 
     def _is_its_own(self, result: Result, target: Target) -> bool:
-        """Not so when nothing listened; silence is the check's where others are answered."""
+        """Not so when nothing listened; and in doubt only where the server still answers."""
         if result.outcome is Outcome.NOT_REACHED:
             return False
-        is_silence = result.failure is not None and result.failure.is_silence
-        return not is_silence or not self._patience(target)
+        is_doubtful = result.failure is not None and result.failure.is_doubtful
+        return not is_doubtful or not self._patience(target)
 
-    def _wait(self, target: Target) -> None:
+    def _wait(self, name: str, target: Target) -> None:
         with self._lock:
             if not self._is_away:
-                self.away.append(self._last)
+                self.away.append(name)
             self._is_away = True
         begun = time.monotonic()
         while not self._is_lost and (seconds := self._patience(target)):
@@ -71,5 +69,5 @@ class Presence(Generic[Target]):
 
     def _noted(self, result: Result) -> Result:
         with self._lock:
-            self._last, self._is_away = result.check.id, False
+            self._is_away = False
         return result

@@ -35,11 +35,11 @@ class Target:
 
 class CheckFailed(AssertionError):
     """The rule is not kept. `sent` is the request, `answer` the answer got, as text; `raw` says
-    what of the check's requests curl cannot repeat. `is_silence`: no request of the check was
-    answered.
+    what of the check's requests curl cannot repeat. `is_doubtful`: the server may have been
+    away, for no request of the check was answered, or a connection broke.
     """
 
-    is_silence = False
+    is_doubtful = False
 
     def __init__(
         self, message: str, sent: Sent | None = None, answer: str = "", raw: str | None = None
