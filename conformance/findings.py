@@ -131,8 +131,8 @@ class Findings:
             return []
         if self._is_gone:
             return [f"the server is gone since {self.away[-1]}"]
-        often = len(self.away)
-        return [f"the server was out of reach {often} times, first seen at {self.away[0]}"]
+        often = "once" if len(self.away) == 1 else f"{len(self.away)} times"
+        return [f"the server was out of reach {often}, first seen at {self.away[0]}"]
 
     def _not_run(self) -> list[str]:
         told = tally(self.results).not_run

@@ -19,7 +19,8 @@ class Target:
     request (a login, say); other_headers: the same for a second user. read_timeout_seconds: after
     which the server gives up a silent body (at most 15 to be checked). expire_seconds: life of an
     unfinished upload (at most 10 to be checked). cors_origin: an origin that the server allows.
-    trailers: whether the HTTP server hands trailers over. tls: how its certificate is judged.
+    trailers: whether the HTTP server hands trailers over. downloads: whether GET may be tried.
+    assumed: extensions that it has and does not announce. tls: how its certificate is judged.
     """
 
     url: str
@@ -30,6 +31,8 @@ class Target:
     expire_seconds: float | None = None
     cors_origin: str | None = None
     trailers: bool | None = None
+    downloads: bool = True
+    assumed: tuple[str, ...] = ()
     tls: Tls = TRUSTED
 
 

@@ -16,20 +16,22 @@ SHORT_LIVES = 5
 
 def main() -> None:
     """Keep the command running."""
-    short = 0
-    while short < SHORT_LIVES:
-        begun = time.monotonic()
-        child = subprocess.Popen(sys.argv[1:])
-        signal.signal(signal.SIGTERM, lambda *_, child=child: _end(child))  # type: ignore[misc]
-        child.wait()
-        short = short + 1 if time.monotonic() - begun < SHORT_SECONDS else 0
-    sys.exit("it ends as soon as it is started")
+    child = subprocess.Popen(sys.argv[1:])
+    is_ending = False
 
+    def end(*_: object) -> None:
+        nonlocal is_ending
+        is_ending = True
+        child.terminate()
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    child.terminate()
+    signal.signal(signal.SIGTERM, end)
+    short, begun = 0, time.monotonic()
     child.wait()
-    sys.exit(0)
+    while not is_ending and short < SHORT_LIVES:
+        short = short + 1 if time.monotonic() - begun < SHORT_SECONDS else 0
+        child, begun = subprocess.Popen(sys.argv[1:]), time.monotonic()
+        child.wait()
+    sys.exit(0 if is_ending else "it ends as soon as it is started")
 
 
 if __name__ == "__main__":

@@ -186,7 +186,7 @@ def no_download_before(client: Client) -> None:
     url = final_of(client, complete, begun)
     for body in (b"", b"12345"):
         expect_status(client.patch(begun, 0, body), 204)
-        response = client.send("GET", url)
+        response = client.download(url)
         expect(response.status >= 400, "expected no download of an unfinished final", response)
 
 

@@ -143,7 +143,8 @@ def metadata_cannot_write_fields(client: Client) -> None:
         url = client.location(response)
         expect_absent(client.head(url), _EVIL)
         expect_status(client.patch(url, 0, b"12"), 204)
-        expect_absent(client.send("GET", url), _EVIL)
+        if client.target.downloads:
+            expect_absent(client.send("GET", url), _EVIL)
     client.violations.clear()
 
 

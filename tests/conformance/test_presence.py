@@ -136,6 +136,12 @@ def test_a_request_that_is_never_answered_in_a_check_is_no_silence() -> None:
         ),
         (
             [Outcome.PASS],
+            ("row-004-x",),
+            0,
+            "pass; the server was out of reach once, first seen at row-004-x.",
+        ),
+        (
+            [Outcome.PASS],
             ("row-004-x", "row-007-x"),
             0,
             "pass; the server was out of reach 2 times, first seen at row-004-x.",

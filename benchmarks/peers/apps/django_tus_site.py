@@ -36,6 +36,9 @@ settings.configure(
 )
 os.makedirs(UPLOADS, exist_ok=True)
 os.makedirs(FINISHED, exist_ok=True)
+# It moves finished files by os.renames, which would take the emptied folder away.
+with open(os.path.join(UPLOADS, "keep"), "wb"):
+    pass
 django.setup()
 
 from django.core.wsgi import get_wsgi_application  # noqa: E402 needs the settings

@@ -6,7 +6,7 @@ import time
 
 from tests.conformance.faults.registry import caught_by
 from tests.conformance.http_server import Answer, Request
-from tests.conformance.reference import Reference, Refused, Upload
+from tests.conformance.reference import Reference, Upload
 
 _CHECK = "row-001-version-in-every-answer"
 
@@ -73,11 +73,3 @@ class HeadWaitsForTheWriter(Reference):
         while upload.writer is not None and time.monotonic() < deadline:
             time.sleep(0.05)
         return super().head(upload, request)
-
-
-@caught_by("row-033-no-offset-is-400")
-class MissingOffsetIs403(Reference):
-    def judge_offset(self, upload: Upload, request: Request) -> None:
-        if "Upload-Offset" not in request.fields:
-            raise Refused(403)
-        super().judge_offset(upload, request)
