@@ -22,7 +22,7 @@ PEERS_NODE := benchmarks/peers/apps/tusnode
 DATABASE_URLS ?= postgresql://root@127.0.0.1:5432/test mysql://root@127.0.0.1:3306/test
 DATABASE_TESTS := tests/leases tests/service tests/api tests/test_quotas.py
 
-.PHONY: help run test test-services original peers switch torture fuzz lint format frontend matrix matrix-3.12 matrix-3.13 wheel wheel-conformance docs bench bench-legacy bench-quick clean
+.PHONY: help run test test-services services databases original peers switch torture fuzz lint format frontend matrix matrix-3.12 matrix-3.13 wheel wheel-conformance docs bench bench-legacy bench-quick clean
 
 help:
 	@echo "run             install and serve; ARGS='--port 9000'"
@@ -49,9 +49,13 @@ run: $(VENV)/.server frontend-if-npm
 test: $(VENV)/.test frontend-if-npm
 	TUSBRIDGE_SKIP_MISSING=$${TUSBRIDGE_SKIP_MISSING-1} $(BIN)/python -m pytest -m "not ($(SERVICES))" $(ARGS)
 
-# what depends on the database, once more on each
-test-services: $(VENV)/.services frontend original
+test-services: services databases
+
+services: $(VENV)/.services frontend original
 	$(BIN)/python -m pytest -m "$(SERVICES)" $(ARGS)
+
+# what depends on the database, once more on each
+databases: $(VENV)/.services
 	for url in $(DATABASE_URLS); do \
 	  TUSBRIDGE_TEST_DATABASE_URL=$$url $(BIN)/python -m pytest $(DATABASE_TESTS) $(ARGS) || exit 1; \
 	done

@@ -24,7 +24,7 @@ from tusbridge.errors import (
 )
 from tusbridge.protocol.checksums import RunningChecksum
 from tusbridge.protocol.rules import AppendPlan
-from tusbridge.stores import Blob
+from tusbridge.stores import Blob, Store, Writer
 
 if TYPE_CHECKING:
     from tusbridge.models import AbstractUpload
@@ -74,12 +74,10 @@ class Appending:
         self._clock = clock
         self._committed_at = self._fed_at = clock()
         self._is_open = True
-        self._writer = service.store_of(upload).writer(
-            Blob(key=upload.upload_id, state=upload.store_state),
-            plan.offset,
-            token,
-            self._is_mine,
-        )
+        self._writer = self._new_writer(service.store_of(upload), service.blob_of(upload))
+
+    def _new_writer(self, store: Store, blob: Blob) -> Writer:
+        return store.writer(blob, self._committed, self.token, self._is_mine)
 
     def _is_mine(self) -> bool:
         return leases.is_mine(self._service.model, self.upload.pk, token=self.token)
@@ -229,6 +227,11 @@ class Appending:
             )
         finally:
             self.close()
+
+    def drop(self) -> None:
+        """Leave nothing of an upload that was made for this append."""
+        self.close()
+        self._service.terminate(self.upload)
 
     def take_down(self, available: int) -> UploadError:
         """Fewer bytes are there than the row says: lower the row, and say where to go on."""

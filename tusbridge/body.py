@@ -31,6 +31,8 @@ class Body:
 
     # True when whoever called the view feeds the bytes later; such a body has no batches.
     is_deferred = False
+    # True when all of it is there, in memory, and it ends as it should.
+    is_at_hand = False
 
     def __init__(self) -> None:
         self.end: BodyEnd | None = None
@@ -52,6 +54,7 @@ class WholeBody(Body):
         super().__init__()
         self._chunks = chunks
         self._end = end
+        self.is_at_hand = end is BodyEnd.WHOLE
 
     def batches(self) -> Iterator[Sequence[bytes]]:
         if self.is_abandoned:

@@ -44,6 +44,7 @@ from tusbridge.rows import (
     insert_row,
     release_connections,
 )
+from tusbridge.statements import DatabaseNow
 
 if TYPE_CHECKING:
     from tusbridge.service import UploadService
@@ -135,7 +136,7 @@ class Concatenation:
             concat=Concat.FINAL,
             concat_key=key,
             parts={"field": request.concat_field, "ids": list(part_ids)},
-            progress_at=leases.DatabaseNow(),
+            progress_at=DatabaseNow(),
         )
 
     def _parts(self, part_ids: Sequence[str], actor: Actor) -> dict[str, AbstractUpload]:

@@ -10,14 +10,16 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import Q
-from django.db.models.functions import Now
 
 from tusbridge.errors import DatabaseUnavailable
 from tusbridge.models import AbstractUpload, Concat, Status, row_model
 from tusbridge.rows import database_errors, database_of
+from tusbridge.statements import TTL, DatabaseNow, Exists, Slot, Update, until
+
+T = TypeVar("T")
 
 # Waits in seconds between tries of a statement that must not be given up lightly.
 _RETRY_WAITS = (0.05, 0.25, 1.0)
@@ -29,21 +31,9 @@ CONFIRMING_TTL_SECONDS = 10.0
 _BATCH = 400
 
 
-class DatabaseNow(Now):
-    """The database's time in UTC; MySQL's own Now() follows the session's time zone."""
-
-    def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        return self.as_sql(compiler, connection, template="UTC_TIMESTAMP(6)", **context)
-
-
 def new_token() -> str:
     """A token that no other holder ever has."""
     return uuid.uuid4().hex
-
-
-def until(ttl: float) -> Any:
-    """``ttl`` seconds from now, by the database's clock."""
-    return DatabaseNow() + timedelta(seconds=ttl)
 
 
 def free() -> Q:
@@ -54,6 +44,41 @@ def free() -> Q:
 def held() -> Q:
     """Rows whose lease somebody holds who makes progress."""
     return Q(lease_token__isnull=False, lease_until__gte=DatabaseNow())
+
+
+# What the statements of every request are made of, built once for each model and database.
+_TOKEN = Slot("token", "lease_token")
+_UNTIL = until(TTL)
+_FREED: dict[str, Any] = {"lease_token": None, "lease_until": None}
+_TAKEN = {"lease_token": _TOKEN, "lease_until": _UNTIL, "progress_at": DatabaseNow()}
+_MINE = Q(pk=Slot("pk"), lease_token=_TOKEN)
+_MINE_UPLOADING = _MINE & Q(status=Status.UPLOADING)
+_AT_OFFSET = Q(pk=Slot("pk"), status=Status.UPLOADING, offset=Slot("offset")) & free()
+_IN_BETWEEN = _MINE_UPLOADING & Q(offset__in=[Slot("old", "offset"), Slot("new", "offset")])
+_MOVED = {"offset": Slot("new", "offset"), "progress_at": DatabaseNow()}
+
+_IS_MINE = Exists(_MINE_UPLOADING)
+_ACQUIRE = Update(_AT_OFFSET, _TAKEN)
+_ACQUIRE_FIRST = Update(_AT_OFFSET & Q(length__isnull=True), _TAKEN)
+_RENEW = Update(_MINE_UPLOADING, _TAKEN)
+_COMMIT = Update(_IN_BETWEEN, {**_MOVED, "lease_until": _UNTIL})
+_COMMIT_LAST = Update(_IN_BETWEEN, {**_MOVED, **_FREED})
+_COMMIT_FIRST = Update(_AT_OFFSET, {**_TAKEN, **_MOVED})
+_COMMIT_FIRST_AND_LAST = Update(_AT_OFFSET, {**_FREED, **_MOVED})
+_COMPLETE = Update(_MINE_UPLOADING, {"status": Status.COMPLETE, **_FREED})
+_RELEASE = Update(_MINE, _FREED)
+
+
+def _run(
+    statement: Update,
+    model: type[AbstractUpload],
+    given: Mapping[str, Any],
+    columns: Mapping[str, Any] | None = None,
+) -> bool:
+    """Whether the one row was as the statement wants it."""
+    using = database_of(model)
+    with database_errors(using):
+        return statement.run(row_model(model), using, given, columns) == 1
 
 
 def _update(model: type[AbstractUpload], where: Q, values: Mapping[str, Any]) -> int:
@@ -76,18 +101,15 @@ def acquire(
 
     :raises DatabaseUnavailable: nothing was changed, or the lease runs out after ``ttl`` seconds.
     """
-    where = Q(pk=pk, status=Status.UPLOADING, offset=offset) & free()
-    values = {"lease_token": token, "lease_until": until(ttl), "progress_at": DatabaseNow()}
+    given = {"pk": pk, "offset": offset, "token": token, "ttl": timedelta(seconds=ttl)}
     if length is not None:
-        where &= Q(length__isnull=True)
-        values["length"] = length
-    return _update(model, where, values) == 1
+        return _run(_ACQUIRE_FIRST, model, given, {"length": length})
+    return _run(_ACQUIRE, model, given)
 
 
 def renew(model: type[AbstractUpload], pk: Any, *, token: str, ttl: float) -> bool:
     """Keep the lease for another ``ttl`` seconds; False when it is lost."""
-    where = Q(pk=pk, lease_token=token, status=Status.UPLOADING)
-    return _update(model, where, {"lease_until": until(ttl), "progress_at": DatabaseNow()}) == 1
+    return _run(_RENEW, model, {"pk": pk, "token": token, "ttl": timedelta(seconds=ttl)})
 
 
 def commit(
@@ -108,29 +130,36 @@ def commit(
 
     :raises DatabaseUnavailable: after about 1.5 s of tries, besides the database's own time-outs.
     """
-    where = Q(pk=pk, lease_token=token, status=Status.UPLOADING, offset__in={old, new})
-    change = {
-        "offset": new,
-        "progress_at": DatabaseNow(),
-        "lease_token": None if release else token,
-        "lease_until": None if release else until(ttl),
-        **values,
-    }
-    return _insist(lambda: _update(model, where, change)) == 1
+    given = {"pk": pk, "token": token, "old": old, "new": new, "ttl": timedelta(seconds=ttl)}
+    statement = _COMMIT_LAST if release else _COMMIT
+    return _insist(lambda: _run(statement, model, given, values))
+
+
+def commit_first(
+    model: type[AbstractUpload],
+    pk: Any,
+    *,
+    token: str,
+    new: int,
+    ttl: float | None,
+    values: Mapping[str, Any],
+) -> bool:
+    """:func:`acquire` and :func:`commit` in one, from offset 0 to ``new`` bytes; with a ``ttl`` in
+    seconds the lease is kept. False: somebody holds it, or has moved the offset.
+
+    :raises DatabaseUnavailable: the bytes may count or not.
+    """
+    if ttl is None:
+        return _run(_COMMIT_FIRST_AND_LAST, model, {"pk": pk, "offset": 0, "new": new}, values)
+    given = {"pk": pk, "offset": 0, "new": new, "token": token, "ttl": timedelta(seconds=ttl)}
+    return _run(_COMMIT_FIRST, model, given, values)
 
 
 def complete(
     model: type[AbstractUpload], pk: Any, *, token: str, values: Mapping[str, Any]
 ) -> bool:
     """Mark the upload complete, set ``values`` and let the lease go; False when it is lost."""
-    where = Q(pk=pk, lease_token=token, status=Status.UPLOADING)
-    change = {
-        "status": Status.COMPLETE,
-        "lease_token": None,
-        "lease_until": None,
-        **values,
-    }
-    return _insist(lambda: _update(model, where, change)) == 1
+    return _insist(lambda: _run(_COMPLETE, model, {"pk": pk, "token": token}, values))
 
 
 def begin_confirming(model: type[AbstractUpload], pk: Any, *, token: str) -> bool:
@@ -152,25 +181,20 @@ def end_confirming(
 ) -> None:
     """Let the lease of a complete upload go; with ``values`` as confirmed."""
     done = {} if values is None else {"confirmed_on": DatabaseNow(), **values}
-    change = {"lease_token": None, "lease_until": None, **done}
     where = Q(pk=pk, status=Status.COMPLETE, lease_token=token)
-    _insist(lambda: _update(model, where, change))
+    _insist(lambda: _update(model, where, {**_FREED, **done}))
 
 
 def release(model: type[AbstractUpload], pk: Any, *, token: str) -> None:
     """Let the lease go without moving the offset. Idempotent."""
-    _update(model, Q(pk=pk, lease_token=token), {"lease_token": None, "lease_until": None})
+    _run(_RELEASE, model, {"pk": pk, "token": token})
 
 
 def is_mine(model: type[AbstractUpload], pk: Any, *, token: str) -> bool:
     """Whether the row still names this token."""
     using = database_of(model)
     with database_errors(using):
-        return (
-            model._base_manager.using(using)
-            .filter(pk=pk, lease_token=token, status=Status.UPLOADING)
-            .exists()
-        )
+        return _IS_MINE.ask(row_model(model), using, {"pk": pk, "token": token})
 
 
 def take_down(
@@ -250,7 +274,7 @@ def _batches(keys: Sequence[Any]) -> list[Sequence[Any]]:
     return [keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH)]
 
 
-def _insist(statement: Callable[[], int]) -> int:
+def _insist(statement: Callable[[], T]) -> T:
     deadline = time.monotonic() + _INSIST_SECONDS
     for wait in _RETRY_WAITS:
         try:

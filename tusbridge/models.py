@@ -329,6 +329,13 @@ def row_model(model: type[AbstractUpload]) -> type[AbstractUpload]:
     return owner  # type: ignore[no-any-return]
 
 
+def is_named_by_id(model: type[AbstractUpload]) -> bool:
+    """Whether finished files are named as we do it: from the id alone, which is known before there
+    is a row. What a site does instead may look at all columns."""
+    field = model._meta.get_field("file")
+    return type(field) is models.FileField and field.upload_to is upload_to
+
+
 def owner_of(model: type[AbstractUpload], user_id: Any) -> dict[str, Any]:
     """The column that says whose a new upload is; none in a site's model without users."""
     has_users = any(field.attname == "user_id" for field in model._meta.concrete_fields)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -21,15 +22,19 @@ from django.db import (
     router,
     transaction,
 )
+from django.db.models.signals import post_save, pre_save
 
 from tusbridge.errors import DatabaseUnavailable, StoreFull
 from tusbridge.models import AbstractUpload
+from tusbridge.statements import TTL, DatabaseNow, Insert, until
 
 _PLACEHOLDER_ID = "0" * 32
 # MySQL's error for a character that a column's character set does not have, and what those are
 # with its ``utf8`` of three bytes.
 _NOT_IN_CHARSET = 1366
 _BEYOND_THREE_BYTES = re.compile("[\U00010000-\U0010ffff]")
+_INSERT = Insert()
+_INSERT_LEASED = Insert({"lease_until": until(TTL), "progress_at": DatabaseNow()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +76,10 @@ def release_connections() -> None:
             connection.close()
 
 
-def insert_row(upload: AbstractUpload) -> None:
-    """Insert a new upload. Where the database does not know a character of its name, that becomes
-    a replacement character; ``metadata`` has the name as it was sent.
+def insert_row(upload: AbstractUpload, *, lease_ttl: float | None = None) -> None:
+    """Insert a new upload, with a lease for ``lease_ttl`` seconds from now. Where the database does
+    not know a character of its name, that becomes a replacement character; ``metadata`` has the
+    name as it was sent.
 
     :raises IntegrityError: a unique key is taken.
     :raises DatabaseUnavailable: it may be there or not.
@@ -81,19 +87,39 @@ def insert_row(upload: AbstractUpload) -> None:
     using = database_of(type(upload))
     with database_errors(using):
         try:
-            _insert(upload, using)
+            _insert(upload, using, lease_ttl)
         except (DataError, OperationalError) as error:
             if error.args[:1] != (_NOT_IN_CHARSET,):
                 raise
             upload.filename = _BEYOND_THREE_BYTES.sub("\ufffd", upload.filename)
             upload.content_type = _BEYOND_THREE_BYTES.sub("\ufffd", upload.content_type)
-            _insert(upload, using)
+            _insert(upload, using, lease_ttl)
 
 
-def _insert(upload: AbstractUpload, using: str) -> None:
+def _insert(upload: AbstractUpload, using: str, lease_ttl: float | None) -> None:
     is_inside = connections[using].in_atomic_block
     with transaction.atomic(using=using) if is_inside else nullcontext():
-        upload.save(using=using, force_insert=True)
+        if not _is_plain(upload):
+            if lease_ttl is not None:
+                upload.lease_until, upload.progress_at = until(lease_ttl), DatabaseNow()
+            upload.save(using=using, force_insert=True)
+        elif lease_ttl is None:
+            _INSERT.run(upload, using, {})
+        else:
+            _INSERT_LEASED.run(upload, using, {"ttl": timedelta(seconds=lease_ttl)})
+
+
+def _is_plain(upload: AbstractUpload) -> bool:
+    """Whether saving it does no more than insert a row: the site has no ``save`` of its own, no
+    model that derives from one with a table, no receiver, and no default of the database's."""
+    model = type(upload)
+    return not (
+        model.save is not AbstractUpload.save
+        or model._meta.parents
+        or pre_save.has_listeners(model)
+        or post_save.has_listeners(model)
+        or any(hasattr(value, "resolve_expression") for value in vars(upload).values())
+    )
 
 
 def get_row(model: type[AbstractUpload], upload_id: str) -> AbstractUpload | None:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from tusbridge import adopting, chunks, leases, signals
 from tusbridge.appending import Appending
+from tusbridge.at_hand import AppendAtHand, CreationAtHand
 from tusbridge.body import BodyEnd
 from tusbridge.chunks import Chunk, FirstChunk
 from tusbridge.completing import Completion
@@ -33,6 +34,7 @@ from tusbridge.models import (
     Status,
     generate_upload_id,
     get_upload_model,
+    is_named_by_id,
     owner_of,
 )
 from tusbridge.policy import Actor, Policy, get_policy
@@ -258,15 +260,27 @@ class UploadService:
         """
         return Concatenation(self).create(request, part_ids, actor)
 
-    def begin_create(self, request: CreateRequest, actor: Actor) -> Appending:
-        """A new upload whose bytes follow; to be ended by :meth:`end_create`."""
+    def begin_create(
+        self, request: CreateRequest, actor: Actor, *, at_hand: bool = False
+    ) -> Appending:
+        """A new upload whose bytes follow, or are all ``at_hand``; to be ended by
+        :meth:`end_create`."""
         token = leases.new_token()
-        upload = self._insert(request, actor, token=token)
         plan = rules.plan_create(request, self.policy.limits(actor))
+        if at_hand and is_named_by_id(self.model):
+            return CreationAtHand(self, self._new(request, actor), plan, token)
+        upload = self._insert(request, actor, token=token)
         return Appending(self, upload, plan, token)
 
     def _insert(self, request: CreateRequest, actor: Actor, *, token: str | None) -> AbstractUpload:
-        rules.plan_create(request, self.policy.limits(actor))
+        upload = self._new(request, actor)
+        upload.lease_token = token
+        insert_row(upload, lease_ttl=self.options.LEASE_TTL if token else None)
+        signals.announce(signals.upload_created, upload)
+        return upload
+
+    def _new(self, request: CreateRequest, actor: Actor) -> AbstractUpload:
+        """An instance that was not saved, with room in the store."""
         self.policy.check_create(actor, request)
         upload = self.model(
             upload_id=generate_upload_id(),
@@ -278,15 +292,10 @@ class UploadService:
             protocol=Protocol.TUS,
             expires_at=self.new_expiry(),
             storage_alias=self.model.new_storage_alias(),
-            lease_token=token,
             concat=request.concat,
         )
-        if token:
-            upload.lease_until = leases.until(self.options.LEASE_TTL)
         blob = self.store_of(upload).create(upload.upload_id, upload.length)
         upload.store_state = dict(blob.state)
-        insert_row(upload)
-        signals.announce(signals.upload_created, upload)
         return upload
 
     def end_create(self, appending: Appending, how: BodyEnd) -> AbstractUpload:
@@ -305,15 +314,21 @@ class UploadService:
 
     def drop_create(self, appending: Appending) -> None:
         """Leave nothing of a creation that was refused or broke off."""
-        appending.close()
-        self.terminate(appending.upload)
+        appending.drop()
 
     def begin_append(
-        self, upload: AbstractUpload, request: AppendRequest, actor: Actor, *, wait: float
+        self,
+        upload: AbstractUpload,
+        request: AppendRequest,
+        actor: Actor,
+        *,
+        wait: float,
+        at_hand: bool = False,
     ) -> Appending | None:
         """Take the lease for an append; None when there is nothing to write.
 
-        Waits at most ``wait`` seconds for another holder to end or to fall silent.
+        Waits at most ``wait`` seconds for another holder to end or to fall silent. ``at_hand`` says
+        that the whole body is there.
 
         :raises OffsetMismatch: the client is behind or ahead.
         :raises LengthConflict: it names another length than the upload has.
@@ -330,6 +345,8 @@ class UploadService:
                 self.settle_soon(upload)
                 return None
             token = leases.new_token()
+            if at_hand and _has_nothing(upload) and plan.length is None:
+                return AppendAtHand(self, upload, plan, token)
             if upload.is_complete or leases.acquire(
                 self.model,
                 upload.pk,
@@ -495,6 +512,12 @@ class UploadService:
     def blob_of(self, upload: AbstractUpload) -> Blob:
         """This upload's bytes, as the store knows them."""
         return Blob(key=upload.upload_id, state=upload.store_state)
+
+
+def _has_nothing(upload: AbstractUpload) -> bool:
+    """Whether there are no bytes, nor anybody who writes some."""
+    is_fresh = upload.offset == 0 and not upload.store_state and upload.lease_token is None
+    return is_fresh and not upload.is_complete
 
 
 def _verify_empty(plan: AppendPlan) -> None:

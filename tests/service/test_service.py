@@ -34,6 +34,7 @@ from tusbridge.models import AbstractUpload, Status, Upload
 from tusbridge.policy import Actor
 from tusbridge.protocol.rules import AppendRequest, CreateRequest
 from tusbridge.service import SweepResult, UploadService
+from tusbridge.statements import Update
 from tusbridge.stores.local import LocalStore
 from tusbridge.stores.local_writer import LocalWriter
 
@@ -508,19 +509,20 @@ def database_away(
     monkeypatch: pytest.MonkeyPatch, *, times: int, text: str = "gone away"
 ) -> Iterator[None]:
     """The first statements of leases fail, as they do when the server is away."""
-    from django.db.models import QuerySet
+    run = Update.run
+    failed = 0
 
-    update = QuerySet.update
-    calls = iter(range(1000))
-
-    def failing(queryset: Any, **values: Any) -> int:
-        if next(calls) < times:
+    def failing(*args: Any, **given: Any) -> int:
+        nonlocal failed
+        if failed < times:
+            failed += 1
             raise OperationalError(text)
-        return update(queryset, **values)
+        return run(*args, **given)
 
     with monkeypatch.context() as patched:
-        patched.setattr(QuerySet, "update", failing)
+        patched.setattr(Update, "run", failing)
         yield
+    assert failed, "no statement was run"
 
 
 class TestCreate:

@@ -112,6 +112,12 @@ def check_wanted(request: HttpRequest) -> None:
         raise DatabaseUnavailable
 
 
+def is_at_hand(request: HttpRequest) -> bool:
+    """Whether the whole body has come before the view was called."""
+    body = getattr(request, "tusbridge_body", None)
+    return body is not None and body.is_at_hand
+
+
 def body_of(request: HttpRequest) -> Body:
     """The request's body, wherever it comes from.
 

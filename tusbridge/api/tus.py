@@ -13,7 +13,7 @@ from ninja import NinjaAPI, Router
 from tusbridge import __version__
 from tusbridge.api import documentation as doc
 from tusbridge.api.downloads import download as download_response
-from tusbridge.api.feeding import Feeding, check_wanted, feed
+from tusbridge.api.feeding import Feeding, check_wanted, feed, is_at_hand
 from tusbridge.api.frame import Fields, error_response, respond
 from tusbridge.api.wsgi_input import has_trailers
 from tusbridge.body import BodyEnd
@@ -40,7 +40,7 @@ def create(request: HttpRequest) -> Any:
     if not wanted.has_body:
         is_told = wanted.length == 0 or tus.names_bytes(fields)
         return _created(request, service.create(wanted, actor), with_offset=is_told)
-    appending = service.begin_create(wanted, actor)
+    appending = service.begin_create(wanted, actor, at_hand=is_at_hand(request))
     return feed(
         request,
         Feeding(
@@ -79,7 +79,7 @@ def append(request: HttpRequest, upload_id: str) -> Any:
     wanted = tus.parse_append(Fields(request.META), has_trailers=_has_trailers(request))
     check_wanted(request)
     wait = getattr(request, "tusbridge_wait", BUSY_PATIENCE_SECONDS)
-    appending = service.begin_append(upload, wanted, actor, wait=wait)
+    appending = service.begin_append(upload, wanted, actor, wait=wait, at_hand=is_at_hand(request))
     if appending is None:
         return respond(tus.render_appended(_facts(upload)))
 

@@ -46,6 +46,8 @@ class Writer(ABC):
 
     # Where the next byte goes: the offset it began at plus what was written so far.
     offset: int
+    # The upload's bytes with those of this writer; what is to be deleted where nothing counts.
+    blob: Blob
 
     @abstractmethod
     def write(self, chunks: Sequence[bytes]) -> None:
@@ -104,6 +106,14 @@ class Store(ABC):
         ``still_mine`` asks whether the row still names the token; it is called while no other
         writer can touch the bytes, and once more after bytes were fetched that another program
         left. Nothing is opened before the first ``write``.
+        """
+
+    @abstractmethod
+    def first_writer(self, blob: Blob, token: str) -> Writer:
+        """A writer for bytes that are all at hand, of an upload that has none yet.
+
+        They lie where no other writer ever writes, and are the upload's once what ``sync`` gives
+        is committed: so there is nothing to fence, and nothing to lock.
         """
 
     @abstractmethod

@@ -28,7 +28,7 @@ from tusbridge.stores.base import Blob
 from tusbridge.stores.files import FilePieces, copy_bytes, make_folders
 from tusbridge.stores.local_errors import store_errors
 from tusbridge.stores.local_strays import LocalStrays
-from tusbridge.stores.local_writer import LocalWriter
+from tusbridge.stores.local_writer import FirstWriter, LocalWriter
 
 # Seconds to wait for a lock that is held for one write at a time by anybody in good health.
 LOCK_PATIENCE_SECONDS = 1.0
@@ -81,6 +81,9 @@ class LocalBytes(LocalStrays):
         self, blob: Blob, offset: int, token: str, still_mine: Callable[[], bool]
     ) -> LocalWriter:
         return LocalWriter(self, blob, offset, token, still_mine)
+
+    def first_writer(self, blob: Blob, token: str) -> FirstWriter:
+        return FirstWriter(self, blob, token)
 
     def available(self, blob: Blob, offset: int) -> int:
         segments = self.segments(blob)

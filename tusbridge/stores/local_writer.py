@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tusbridge.errors import BlobTruncated, LeaseLost, StoreError
-from tusbridge.files import flock_within, lock_file, sync_path
+from tusbridge.files import begin_writing, flock_within, lock_file, sync_path
 from tusbridge.stores.base import Blob, Writer
 from tusbridge.stores.files import make_folders
 from tusbridge.stores.local_errors import store_errors
@@ -20,6 +20,8 @@ logger = logging.getLogger("tusbridge.store")
 
 # Chunks in one pwritev: below the kernel's limit of 1024.
 _VECTOR = 512
+# Bytes for which the disk is asked to begin, before the sync at the commit waits for it.
+_WRITE_BEHIND = 8 * 1024 * 1024
 
 
 class LocalWriter(Writer):
@@ -34,9 +36,10 @@ class LocalWriter(Writer):
         still_mine: Callable[[], bool],
     ) -> None:
         self.offset = offset
-        self._start = offset
+        # up to where the disk was asked to begin
+        self._begun = offset
         self._store = store
-        self._blob = blob
+        self.blob = blob
         self._token = token.encode()
         self._still_mine = still_mine
         self._segment = store.segments(blob)[-1]
@@ -95,7 +98,7 @@ class LocalWriter(Writer):
         try:
             size = self._store.size(self._segment, position)
         except StoreError:
-            logger.error("bytes-missing", extra={"upload_id": self._blob.key})
+            logger.error("bytes-missing", extra={"upload_id": self.blob.key})
             raise
         if size < position:
             raise BlobTruncated(self._segment.start + size)
@@ -108,11 +111,11 @@ class LocalWriter(Writer):
     def _begin_segment(self) -> None:
         """The old writer is stopped in mid-write: go on in a file that it does not know."""
         token = self._token.decode()
-        logger.warning("segment-begun", extra={"upload_id": self._blob.key, "offset": self.offset})
-        listed = self._blob.state.get("segments", [[0, ""]])
-        state: Mapping[str, Any] = {**self._blob.state, "segments": [*listed, [self.offset, token]]}
-        self._blob = Blob(key=self._blob.key, state=state)
-        self._segment = self._store.segments(self._blob)[-1]
+        logger.warning("segment-begun", extra={"upload_id": self.blob.key, "offset": self.offset})
+        listed = self.blob.state.get("segments", [[0, ""]])
+        state: Mapping[str, Any] = {**self.blob.state, "segments": [*listed, [self.offset, token]]}
+        self.blob = Blob(key=self.blob.key, state=state)
+        self._segment = self._store.segments(self.blob)[-1]
         lock = lock_file(self._segment.lock_path, self._store.lock_patience)
         if lock is None:
             raise LeaseLost
@@ -132,6 +135,10 @@ class LocalWriter(Writer):
                 count -= len(pending.pop(0))
             if count:
                 pending[0] = memoryview(pending[0])[count:]
+        if self._store.durable and self.offset - self._begun >= _WRITE_BEHIND:
+            begin = self._begun - self._segment.start
+            begin_writing(self._data, begin, self.offset - self._begun)
+            self._begun = self.offset
 
     def sync(self) -> Blob:
         if self._unsynced and self._store.durable and self._data is not None:
@@ -141,10 +148,47 @@ class LocalWriter(Writer):
                     sync_path(self._segment.folder)
                     self._is_new_file = False
         self._unsynced = False
-        return self._blob
+        return self.blob
 
     def close(self) -> None:
         for fd in (self._data, self._lock):
             if fd is not None:
                 os.close(fd)
         self._data = self._lock = None
+
+
+class FirstWriter(LocalWriter):
+    """Bytes that are all at hand, of an upload that has none: into a segment of its own, which
+    nobody knows of before it is in the row. Costs no lock file, and no look at the lease."""
+
+    def __init__(self, store: "LocalBytes", blob: Blob, token: str) -> None:
+        state = {**blob.state, "segments": [[0, token]]}
+        super().__init__(store, Blob(key=blob.key, state=state), 0, token, lambda: True)
+        self._may_be_known = False
+
+    def write(self, chunks: Sequence[bytes]) -> None:
+        assert not self._may_be_known, "once others may know of the segment, it has to be locked"
+        with store_errors():
+            if self._data is None:
+                self._data = self._make_file()
+                self._is_new_file = True
+            self._unsynced = True
+            self._pwrite(chunks)
+
+    def _make_file(self) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        try:
+            return os.open(self._segment.path, flags, 0o600)
+        except FileNotFoundError:
+            make_folders(self._segment.folder, 0o700, durable=self._store.durable)
+            return os.open(self._segment.path, flags, 0o600)
+
+    def sync(self) -> Blob:
+        self._may_be_known = True
+        return super().sync()
+
+    def close(self) -> None:
+        if self._data is not None and not self._may_be_known:
+            with suppress(FileNotFoundError):
+                os.unlink(self._segment.path)
+        super().close()
