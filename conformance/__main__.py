@@ -9,12 +9,14 @@ import argparse
 import sys
 
 from .checks import ALL
-from .command import carry_out, expect_one_output, listing
+from .command import carry_out, expect_one_output, show_list
 from .findings import TUS
 from .legacy import cli as legacy
+from .listing import Contents
 from .options import add_common_options, chosen, program, tls_of, url
 from .probe import probe
 from .registry import Target
+from .rows import UNSEEN, part_of
 from .target import Headers
 
 
@@ -26,13 +28,21 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(given)
     checks = chosen(parser, ALL, options)
     if options.list:
-        sys.stdout.write(listing(checks))
-        return 0
+        return show_list(checks, options, _contents())
     if options.url is None:
         parser.error("the URL of the creation endpoint is missing")
     expect_one_output(parser, options)
     target = _target(parser, options)
     return carry_out(TUS, checks, target, options, url=options.url, probe=probe)
+
+
+def _contents() -> Contents:
+    return Contents(
+        title="The checks of tus 1.0.0, row by row",
+        command=f"{program()} --list --markdown FILE",
+        part_of=lambda made: part_of(made.row),
+        unseen=UNSEEN,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,7 +14,6 @@ from .expect import (
     expect,
     expect_field,
     expect_number,
-    expect_present,
     expect_status,
 )
 from .target import NotAnnounced, NotTestable, Target
@@ -24,7 +23,7 @@ OFFSET_TYPE = "application/offset+octet-stream"
 # As most clients send it: "test.bin" and "application/octet-stream".
 METADATA = "filename dGVzdC5iaW4=,filetype YXBwbGljYXRpb24vb2N0ZXQtc3RyZWFt"
 # What a download may be told while the file is being put together.
-_NOT_YET = (409, 423, 503)
+NOT_YET = (409, 423, 503)
 # Answers to GET of a server that hands no uploads out, which tus 1.0.0 leaves to it.
 _NO_GET = (405, 501)
 _HEX = "0123456789abcdef"
@@ -77,9 +76,7 @@ class Client(Exchanges):
             method, url, change, length=len(body or b"") if carries_body else None, other=other
         )
         connection.send_body(body or b"")
-        response = self.read(connection)
-        connection.close()
-        return response
+        return self.read(connection)
 
     def send_chunked(
         self,
@@ -118,6 +115,8 @@ class Client(Exchanges):
         return url
 
     def location(self, response: Response) -> str:
+        if response.status == 413:
+            self._need_room_for(response.sent.value("Upload-Length") or "0")
         expect_status(response, 201)
         location = response.fields.get("Location")
         expect(bool(location), "expected a Location in the 201", response)
@@ -233,8 +232,7 @@ class Client(Exchanges):
         putting it together.
         """
         deadline = time.monotonic() + within_seconds
-        while (response := self.send("GET", url)).status in _NOT_YET:
-            expect_present(response, "Retry-After")
+        while (response := self.send("GET", url)).status in NOT_YET:
             late = f"expected the download within {within_seconds} s"
             expect(time.monotonic() < deadline, late, response)
             time.sleep(0.1)
@@ -270,6 +268,12 @@ class Client(Exchanges):
     def beside_uploads(self, name: str) -> str:
         """A URL with this last segment in an upload's place."""
         return _with_segment(self.create(), name)
+
+    def _need_room_for(self, length: str) -> None:
+        """A length over Tus-Max-Size is refused with good reason."""
+        told = self.options().fields.get("Tus-Max-Size") or length
+        if told.isdecimal() and int(told) < int(length):
+            raise NotTestable(f"it needs {length} bytes, Tus-Max-Size is {told}")
 
     def _lines(
         self, url: str, change: Change, length: int | None, other: bool

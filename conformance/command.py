@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from .findings import Findings, Suite
 from .formats import json_of, junit_of, markdown_of
+from .listing import Contents, markdown_of_list, text_of_list
 from .presence import RETURN_SECONDS, STANDSTILL_SECONDS, Presence
 from .probe import Silent, Unusable
 from .progress import watched
@@ -25,11 +26,17 @@ _FORMATS: dict[str, Callable[[Findings], str]] = {
 }
 
 
-def listing(checks: Sequence[Runnable[Any]]) -> str:
-    width = max(len(made.id) for made in checks)
-    return "".join(
-        f"{made.id:<{width}}  {made.row:>3}  {made.level:<8}  {made.title}\n" for made in checks
-    )
+def show_list(
+    checks: Sequence[Runnable[Any]], options: argparse.Namespace, contents: Contents
+) -> int:
+    """Lists the checks as text, or as Markdown where that is asked for; the exit status."""
+    if options.markdown in (None, "-"):
+        as_text = options.markdown is None
+        told = text_of_list(checks) if as_text else markdown_of_list(checks, contents)
+        sys.stdout.write(told)
+    else:
+        Path(options.markdown).write_text(markdown_of_list(checks, contents), encoding="utf-8")
+    return 0
 
 
 def carry_out(

@@ -51,9 +51,19 @@ class Exchanges:
     def read(
         self, connection: Connection, timeout_seconds: float | None = None, *, final: bool = True
     ) -> Response:
-        response = connection.read_response(timeout_seconds, final=final)
+        """The next answer; a 1xx is one only when it need not be `final`.
+
+        Behind any other, or where none comes, the connection is closed: there are servers that wait
+        for the rest of a body they have refused, and let nobody else in meanwhile.
+        """
+        try:
+            response = connection.read_response(timeout_seconds, final=final)
+        except WireError:
+            connection.close()
+            raise
         self.answers += 1
         if response.status >= 200:
+            connection.close()
             self.violations += [(text, response) for text in self.violations_of(response)]
         return response
 

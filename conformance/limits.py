@@ -31,7 +31,6 @@ def answer_to_too_many(client: Client, connection: Connection, promised: int) ->
         if whole:
             raise
         raise NotTestable("Tus-Max-Size is too large to send, a promise is not judged") from None
-    connection.close()
     return response
 
 

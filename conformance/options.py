@@ -41,7 +41,7 @@ def _add_choice(parser: argparse.ArgumentParser, example: str) -> None:
     add = parser.add_argument_group("checks").add_argument
     help_ = f"checks whose id begins so, such as {example}; again for more"
     add("--only", action="append", metavar="ID", help=help_)
-    add("--list", action="store_true", help="list the checks, and run none")
+    add("--list", action="store_true", help="list the checks (--markdown: so), and run none")
     add("--strict", action="store_true", help="advice that is not followed fails the run as well")
 
 

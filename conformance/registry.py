@@ -30,7 +30,7 @@ Level = Literal["MUST", "SHOULD", "MAY", "D"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One rule's check. `run` returns when it holds, else raises `CheckFailed`, `NotAnnounced` or
-    `NotTestable`.
+    `NotTestable`; `needs` are the options without which it is the latter.
     """
 
     id: str
@@ -40,6 +40,7 @@ class Check:
     extension: str | None
     title: str
     run: Callable[[Target], None]
+    needs: tuple[str, ...] = ()
 
     @property
     def group(self) -> str:
@@ -51,10 +52,17 @@ _checks: dict[str, Check] = {}
 
 
 def check(
-    check_id: str, *, row: int, level: Level, section: str, extension: str | None = None, title: str
+    check_id: str,
+    *,
+    row: int,
+    level: Level,
+    section: str,
+    extension: str | None = None,
+    needs: tuple[str, ...] = (),
+    title: str,
 ) -> Callable[[Callable[[Client], None]], Check]:
     """Registers a function of a `Client` as a check. `section` is that of tus 1.0.0; `extension`
-    must be announced.
+    must be announced; `needs` are options that tell what cannot be seen from outside.
     """
     if check_id in _checks or not check_id.startswith(f"row-{row:03d}-"):
         raise ValueError(f"check id {check_id!r} is taken or does not name row {row}")
@@ -71,6 +79,7 @@ def check(
             extension=extension,
             title=title,
             run=run,
+            needs=needs,
         )
         _checks[check_id] = made
         return made
@@ -79,8 +88,10 @@ def check(
 
 
 def registered() -> tuple[Check, ...]:
-    """All checks declared so far, in row order."""
-    return tuple(sorted(_checks.values(), key=lambda made: (made.row, made.id)))
+    """All checks declared so far, in row order; those of a row as they stand in their module, for
+    one's title may go on from the one before.
+    """
+    return tuple(sorted(_checks.values(), key=lambda made: made.row))
 
 
 def _run(body: Callable[[Client], None], extension: str | None, target: Target) -> None:

@@ -48,6 +48,9 @@ class Runnable(Protocol[Target_contra]):
     def title(self) -> str: ...
 
     @property
+    def needs(self) -> tuple[str, ...]: ...
+
+    @property
     def run(self) -> Callable[[Target_contra], None]: ...
 
 

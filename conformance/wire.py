@@ -191,13 +191,16 @@ class Connection:
         )
 
     def wait_closed(self, timeout_seconds: float) -> bool:
-        """True when the peer ends the connection in time; what it still sends is dropped."""
+        """True when the peer ends the connection in time, which then is closed on this side, too;
+        what it still sends is dropped.
+        """
         self.sent.raw = notes.SILENCE
         deadline = time.monotonic() + timeout_seconds
         try:
             while True:
                 self._fill(deadline)
         except ConnectionLost:
+            self.close()
             return True
         except TimedOut:
             return False

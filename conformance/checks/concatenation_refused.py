@@ -184,11 +184,12 @@ def other_host(client: Client) -> None:
     level="D",
     section=_SECTION,
     extension=_EXTENSION,
+    needs=("--other-header",),
     title="a list with another user's partial is 400 or 404",
 )
 def foreign_partial(client: Client) -> None:
     if client.target.other_headers is None:
-        raise NotTestable("needs a second user's headers")
+        raise NotTestable("needs a second user's headers (--other-header)")
     foreign = make(client, BODIES[0])
     change = {**PARTIAL, "Upload-Length": "0"}
     own = client.location(_post_as_other(client, change))
@@ -208,10 +209,11 @@ def foreign_partial(client: Client) -> None:
     title="a final that tells a length is 400, though it be the right one",
 )
 def final_with_length(client: Client) -> None:
-    """tus 1.0.0 binds the client here; that the server refuses is the table's decision."""
-    url = make(client, BODIES[0])
-    for length in (len(BODIES[0]), len(BODIES[0]) + 1, 0):
-        response = join(client, listed(url), {"Upload-Length": str(length)})
+    """D, for tus 1.0.0 binds the client here: it MUST NOT send one."""
+    first, second = make(client, BODIES[0]), make(client, BODIES[1])
+    right = len(BODIES[0]) + len(BODIES[1])
+    for length in (right, right + 1, 0):
+        response = join(client, listed(first, second), {"Upload-Length": str(length)})
         expect_refused(response, 400, why=f"Upload-Length: {length}")
 
 

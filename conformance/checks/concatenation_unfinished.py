@@ -35,12 +35,12 @@ _WHOLE = b"".join(BODIES)
     title="a PATCH of a final is 403 while its partials are not complete, too",
 )
 def patch_of_an_unfinished_final(client: Client) -> None:
-    partial = begin(client, 10)
-    url = final_of(client, partial)
-    for body in (b"12345", b""):
-        expect_status(client.patch(url, 0, body), 403)
-    fill(client, partial, b"1234567890")
-    _expect_whole(client, url, b"1234567890")
+    complete, begun = make(client, BODIES[0]), begin(client, 10)
+    url = final_of(client, complete, begun)
+    for offset, body in ((0, b"12345"), (0, b""), (len(BODIES[0]), b"12345")):
+        expect_status(client.patch(url, offset, body), 403)
+    fill(client, begun, b"1234567890")
+    _expect_whole(client, url, BODIES[0] + b"1234567890")
 
 
 @check(
@@ -82,15 +82,16 @@ def unfinished_source_not_partial(client: Client) -> None:
 )
 def unfinished_sum_over_the_limit(client: Client) -> None:
     limit = client.max_size()
-    first, second = begin(client, limit), begin(client, limit)
-    half = begin(client, limit // 2 + 1)
+    half = limit // 2 + 1
+    lengths = (limit, limit, half, half, limit - half)
+    first, second, third, fourth, rest = urls = [begin(client, length) for length in lengths]
     try:
-        for urls in ((first, second), (half, half), (half, first)):
-            expect_refused(join(client, listed(*urls)), 413)
-        final_of(client, first)
+        for pair in ((first, second), (third, fourth), (third, first)):
+            expect_refused(join(client, listed(*pair)), 413)
+        final_of(client, third, rest)
     finally:
-        for each in (first, second, half):
-            client.delete(each)
+        for url in urls:
+            client.delete(url)
 
 
 @check(
@@ -138,16 +139,34 @@ def final_before_its_partials(client: Client) -> None:
     level="MUST",
     section=_SECTION,
     extension=_EXTENSION,
-    title="so when some are complete before, and one is named twice or belongs to two finals",
+    title="so when some are complete before",
 )
 def final_of_complete_and_unfinished(client: Client) -> None:
     complete, begun = make(client, BODIES[0]), begin(client, len(BODIES[1]))
-    one, other = final_of(client, complete, begun), final_of(client, begun, complete, begun)
-    length = len(BODIES[0]) + len(BODIES[1])
-    _expect_unfinished(client, one, listed(complete, begun), length)
-    length += len(BODIES[1])
-    _expect_unfinished(client, other, listed(begun, complete, begun), length)
+    url = final_of(client, complete, begun)
+    _expect_unfinished(client, url, listed(complete, begun), len(BODIES[0]) + len(BODIES[1]))
     fill(client, begun, BODIES[1])
+    _expect_whole(client, url, BODIES[0] + BODIES[1])
+
+
+@check(
+    "row-125-partial-twice-or-in-two-finals",
+    row=125,
+    level="MAY",
+    section=_SECTION,
+    extension=_EXTENSION,
+    title="so when one is named twice, or belongs to two finals",
+)
+def partial_twice_or_in_two_finals(client: Client) -> None:
+    """As rows 111 and 112 for complete ones."""
+    first, second = begin(client, len(BODIES[0])), begin(client, len(BODIES[1]))
+    one, other = final_of(client, first, second), final_of(client, second, first, second)
+    length = len(BODIES[0]) + len(BODIES[1])
+    _expect_unfinished(client, one, listed(first, second), length)
+    length += len(BODIES[1])
+    _expect_unfinished(client, other, listed(second, first, second), length)
+    fill(client, first, BODIES[0])
+    fill(client, second, BODIES[1])
     _expect_whole(client, one, BODIES[0] + BODIES[1])
     _expect_whole(client, other, BODIES[1] + BODIES[0] + BODIES[1])
 
@@ -176,16 +195,18 @@ def final_of_deferred_lengths(client: Client) -> None:
 @check(
     "row-125-no-download-before",
     row=125,
-    level="MUST",
+    level="D",
     section=_SECTION,
     extension=_EXTENSION,
     title="a final is not handed out before its last partial is complete",
 )
 def no_download_before(client: Client) -> None:
+    """As row 128 for other uploads: tus 1.0.0 knows no GET."""
     complete, begun = make(client, BODIES[0]), begin(client, 10)
     url = final_of(client, complete, begun)
-    for body in (b"", b"12345"):
-        expect_status(client.patch(begun, 0, body), 204)
+    for begin_to_fill in (False, True):
+        if begin_to_fill:
+            expect_status(client.patch(begun, 0, b"12345"), 204)
         response = client.download(url)
         expect(response.status >= 400, "expected no download of an unfinished final", response)
 

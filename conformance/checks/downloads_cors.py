@@ -154,6 +154,7 @@ def download_of_an_unfinished_upload(client: Client) -> None:
     row=129,
     level="D",
     section="outside tus",
+    needs=("--cors-origin",),
     title="a preflight from an allowed origin may use every method and field of tus",
 )
 def preflight(client: Client) -> None:
@@ -178,6 +179,7 @@ def preflight(client: Client) -> None:
     row=129,
     level="D",
     section="outside tus",
+    needs=("--cors-origin",),
     title="a page on an allowed origin may read every field of tus, in refusals too",
 )
 def exposed_fields(client: Client) -> None:
@@ -229,7 +231,7 @@ def _quotes_are_even(value: str) -> bool:
 
 def _origin(client: Client) -> str:
     if client.target.cors_origin is None:
-        raise NotTestable("needs an origin that the server allows")
+        raise NotTestable("needs an origin that the server allows (--cors-origin)")
     return client.target.cors_origin
 
 

@@ -65,6 +65,7 @@ def patch_tells_expiry(client: Client) -> None:
     title="so does the 409 of such an upload: every PATCH answer",
 )
 def refused_patch_tells_expiry(client: Client) -> None:
+    """tus 1.0.0, Upload-Expires: in every PATCH answer."""
     _need_expiry(client)
     response = client.patch(client.create(), 3, b"123")
     expect_status(response, 409)
@@ -80,7 +81,6 @@ def refused_patch_tells_expiry(client: Client) -> None:
     title="and so do the other refusals of bytes for an upload that will expire",
 )
 def each_refused_patch_tells_expiry(client: Client) -> None:
-    """tus 1.0.0, Upload-Expires: in every PATCH answer."""
     _need_expiry(client)
     url = client.create()
     changes: tuple[Change, ...] = ({"Content-Type": "text/plain"}, {"Upload-Offset": None}, {})
@@ -123,6 +123,7 @@ def complete_upload_does_not_expire(client: Client) -> None:
     level="SHOULD",
     section=_SECTION,
     extension=_EXTENSION,
+    needs=("--expire-seconds",),
     title="an expired upload is 404 or 410 to HEAD, PATCH and DELETE",
 )
 def expired_upload(client: Client) -> None:
@@ -143,6 +144,7 @@ def expired_upload(client: Client) -> None:
     level="SHOULD",
     section=_SECTION,
     extension=_EXTENSION,
+    needs=("--expire-seconds",),
     title="an upload still answers in the first half of its life",
 )
 def alive_until_then(client: Client) -> None:
@@ -181,6 +183,7 @@ def expiry_may_slide(client: Client) -> None:
     level="D",
     section=_SECTION,
     extension=_EXTENSION,
+    needs=("--expire-seconds",),
     title="a complete upload is still there when unfinished ones of its age are gone",
 )
 def complete_upload_stays(client: Client) -> None:
@@ -215,6 +218,7 @@ def _life_seconds(client: Client) -> float:
     if life is None or life > _LONGEST_LIFE_SECONDS:
         raise NotTestable(
             f"needs uploads that expire after a known time of at most {_LONGEST_LIFE_SECONDS} s"
+            " (--expire-seconds)"
         )
     return life
 

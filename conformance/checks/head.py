@@ -179,11 +179,12 @@ def no_content_length_of_the_upload(client: Client) -> None:
     row=24,
     level="D",
     section="HEAD",
+    needs=("--other-header",),
     title="another user's HEAD, PATCH, GET and DELETE see 404 or 403 and change nothing",
 )
 def foreign_upload(client: Client) -> None:
     if client.target.other_headers is None:
-        raise NotTestable("needs a second user's headers")
+        raise NotTestable("needs a second user's headers (--other-header)")
     url = client.create()
     for method in ("HEAD", "PATCH", "GET", "DELETE"):
         change, body = (append_fields(0), b"12345") if method == "PATCH" else ({}, None)
@@ -198,11 +199,12 @@ def foreign_upload(client: Client) -> None:
     row=24,
     level="D",
     section="HEAD",
+    needs=("--other-header",),
     title="so is a complete one: another user gets no byte of it, nor its name, nor deletes it",
 )
 def foreign_complete_upload(client: Client) -> None:
     if client.target.other_headers is None:
-        raise NotTestable("needs a second user's headers")
+        raise NotTestable("needs a second user's headers (--other-header)")
     body = sample(1000, seed=24)
     url = client.create_complete(body, {"Upload-Metadata": "filename c2VjcmV0LnR4dA=="})
     asked: tuple[tuple[str, Change], ...] = (

@@ -214,6 +214,7 @@ def patch_into_a_running_one(client: Client) -> None:
     row=46,
     level="MAY",
     section="PATCH",
+    needs=("--read-timeout",),
     title="a body that stays silent too long ends the connection, and what came in is kept",
 )
 def read_timeout(client: Client) -> None:
@@ -232,6 +233,7 @@ def read_timeout(client: Client) -> None:
     level="MAY",
     section="Creation With Upload",
     extension="creation-with-upload",
+    needs=("--read-timeout",),
     title="so does the silent body of a creation",
 )
 def read_timeout_in_a_creation(client: Client) -> None:
@@ -290,6 +292,7 @@ def _read_timeout_seconds(client: Client) -> float:
     if timeout is None or timeout > _LONGEST_READ_TIMEOUT_SECONDS:
         raise NotTestable(
             f"needs a known read timeout of at most {_LONGEST_READ_TIMEOUT_SECONDS} s"
+            " (--read-timeout)"
         )
     return timeout
 

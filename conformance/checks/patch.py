@@ -284,11 +284,12 @@ def body_too_long_is_413(client: Client) -> None:
     title="a body without Content-Length that goes past the length is refused likewise",
 )
 def chunked_body_too_long(client: Client) -> None:
+    """Whether such bodies are taken at all is row 40's."""
     url = client.create()
     response = client.send_chunked(
         "PATCH", url, append_fields(0), (b"1234567", b"890123", b"x" * 1000)
     )
-    expect_status(response, 413, 400)
+    expect(400 <= response.status < 500, "expected the PATCH to be refused", response)
     _expect_within_length(client.head(url))
 
 
@@ -367,7 +368,7 @@ def _expect_overrun_refused(client: Client, *statuses: int) -> None:
     for offset in (0, 5):
         url = client.create()
         if offset:
-            _expect_appended(client.patch(url, 0, b"12345"), 5)
+            _expect_appended(client.patch(url, 0, b"12345"), offset)
         expect_status(client.patch(url, offset, b"678901234567"), *statuses)
         _expect_within_length(client.head(url))
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
-from ..command import carry_out, expect_one_output, listing
+from ..command import carry_out, expect_one_output, show_list
 from ..findings import LEGACY
+from ..listing import Contents
 from ..options import add_common_options, chosen, header, program, tls_of, url
 from ..target import Headers
 from .checks import ALL
@@ -19,13 +19,20 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     checks = chosen(parser, ALL, options)
     if options.list:
-        sys.stdout.write(listing(checks))
-        return 0
+        return show_list(checks, options, _contents())
     if options.upload is None or options.complete is None:
         parser.error("both --upload and --complete are needed")
     expect_one_output(parser, options)
     target = _target(parser, options)
     return carry_out(LEGACY, checks, target, options, url=options.upload, probe=probe)
+
+
+def _contents() -> Contents:
+    return Contents(
+        title="The checks of the django-chunked-upload contract",
+        command=f"{program('legacy')} --list --markdown FILE",
+        part_of=lambda made: made.group,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

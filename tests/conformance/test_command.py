@@ -24,7 +24,8 @@ from tests.conformance.faults.heads import HeadIs204, LengthNotTold
 from tests.conformance.http_server import Answer, Answering, Request, serving
 from tests.conformance.reference import Reference
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "conformance.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE = DOCS / "conformance.md"
 LOGIN = ("--header", "Authorization: one")
 Run = Callable[..., tuple[int, str, str]]
 
@@ -182,6 +183,25 @@ def test_every_option_is_documented(run: Run) -> None:
     told = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", run("--help")[1])) - {"--help"}
     plugin = inspect.getsource(pytest_plugin.pytest_addoption)
     assert _documented() == told | set(re.findall(r'"(--tus-[a-z-]+)"', plugin))
+
+
+def test_the_page_of_the_rows_is_what_the_tool_lists(run: Run, tmp_path: Path) -> None:
+    page = (DOCS / "conformance-rows.md").read_text(encoding="utf-8")
+    assert run("--list", "--markdown", "-") == (0, page, "")
+    assert run("--list", "--markdown", str(tmp_path / "page")) == (0, "", "")
+    assert (tmp_path / "page").read_text(encoding="utf-8") == page
+    rows = re.findall(r"^\| (\d+) \| [A-Z]+ \| [^|]+ \| `(row-[a-z0-9-]+)`", page, re.MULTILINE)
+    assert [(int(row), name) for row, name in rows] == [(check.row, check.id) for check in ALL]
+
+
+def test_a_choice_of_checks_is_listed_likewise(run: Run) -> None:
+    listed = run("--list", "--only", "row-046", "--only", "row-047", "--markdown", "-")[1]
+    assert "\n3 checks of 2 rules. " in listed
+    assert "(needs `--read-timeout`)" in listed
+    assert "\n| 47 | that bytes told to be stored" in listed
+    assert "| 61 |" not in listed
+    legacy = run("legacy", "--list", "--only", "legacy-2.1-01", "--markdown", "-")[1]
+    assert "\n## 2.1 upload view\n" in legacy
 
 
 def test_every_level_is_documented() -> None:

@@ -182,9 +182,9 @@ def test_a_run_ends_where_a_request_ends_the_server(mortal: str) -> None:
     )
     told = json.loads(ran.stdout)
     assert (ran.returncode, ran.stderr) == (1, "")
-    assert told["away"] == ["row-001-version-in-downloads"]
+    assert told["away"] == ["row-001-version-in-every-answer"]
     assert told["counts"]["SHOULD"]["not_reached"] == 1
-    assert told["sentence"].endswith("the server is gone since row-001-version-in-downloads.")
+    assert told["sentence"].endswith("the server is gone since row-001-version-in-every-answer.")
 
 
 def _first() -> Check:

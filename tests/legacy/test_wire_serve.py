@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,10 @@ import pytest
 from conformance.legacy.checks import ALL
 from conformance.legacy.registry import Check
 from conformance.legacy.target import NEEDS, Target
-from conformance.runner import Outcome, Result, run_checks
-from tests.legacy.mounts import DAY_SECONDS, JOBS, explain
+from tests.legacy.mounts import DAY_SECONDS, JOBS
 from tests.legacy.test_wire import ALLOWED as ALLOWED_BY_THE_CONTRACT
-from tests.server.test_conformance import logins
+from tests.support import conformance
+from tests.support.conformance import FAILED, PASSED, Once, Report, logins
 from tests.support.databases import fresh_database
 from tests.support.servers import ROOT, Server, running
 
@@ -28,6 +28,7 @@ ALLOWED = ALLOWED_BY_THE_CONTRACT | {
 # What is run for a small limit, on a server of its own.
 _LIMITED = "limit"
 _FACTS: dict[str, Any] = {"anonymous": "allowed", "use_tz": True, "expire_seconds": DAY_SECONDS}
+_TOLD = ["--anonymous-is=allowed", "--use-tz", f"--expire-seconds={DAY_SECONDS}"]
 
 
 def _is_met(check: Check, **facts: Any) -> bool:
@@ -48,105 +49,82 @@ IDS = [check.id for check in (*LONG, *SHORT)]
 
 
 @pytest.fixture(scope="session")
-def found() -> dict[str, Outcomes]:
-    """Results by database, filled as they are asked for."""
-    return {}
+def once() -> Once:
+    return Once()
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Outcomes:
-    """Results by check, and what the servers logged of their own mistakes; or why neither is
-    there.
-    """
+    """What the tool found, and what the servers logged of their own mistakes."""
 
-    results: dict[str, Result] = field(default_factory=dict)
-    errors: list[str] = field(default_factory=list)
-    failure: Exception | None = None
+    report: Report
+    errors: list[str]
 
 
-def _outcomes(found: dict[str, Outcomes], database: str, factory: Any) -> Outcomes:
-    """Tried once only."""
-    if database not in found:
-        found[database] = Outcomes()
-        try:
-            _attempt(found[database], database, factory.mktemp(f"serve-{database}"))
-        except Exception as error:
-            found[database].failure = error
-    if found[database].failure is not None:
-        raise found[database].failure
-    return found[database]
+def _outcomes(once: Once, database: str, factory: pytest.TempPathFactory) -> Outcomes:
+    return once(database, lambda: _run_all(database, factory.mktemp(f"serve-{database}")))
 
 
-def _attempt(outcomes: Outcomes, database: str, place: Path) -> None:
+def _run_all(database: str, place: Path) -> Outcomes:
+    errors: list[str] = []
+    only = [f"--only={check.id}" for check in SHORT]
     with fresh_database(database) as url:
-        _run(outcomes, place / "long", url, {}, LONG)
-        _run(outcomes, place / "short", url, {"MAX_LENGTH": LIMIT}, SHORT, max_bytes=LIMIT)
+        report = _run(errors, place / "long", url, {}, [])
+        limit = [f"--max-bytes={LIMIT}", *only]
+        report |= _run(errors, place / "short", url, {"MAX_LENGTH": LIMIT}, limit)
+    return Outcomes(report, errors)
 
 
 def _run(
-    outcomes: Outcomes,
-    place: Path,
-    url: str,
-    options: dict[str, Any],
-    checks: list[Check],
-    **facts: Any,
-) -> None:
-    results: list[Result] = []
+    errors: list[str], place: Path, url: str, options: dict[str, Any], words: list[str]
+) -> Report:
+    report = Report()
     try:
         with running("serve", place, database_url=url, options=options) as server:
-            results = run_checks(checks, _target(server, **facts), JOBS)
+            told = [*_views(server), *logins(server), *_TOLD, *words]
+            report = conformance.check(place, "legacy", *told, jobs=JOBS)
     except AssertionError as error:
-        outcomes.errors.append(str(error))
-    outcomes.results |= {result.check.id: result for result in results}
+        errors.append(str(error))
+    return report
 
 
-def _target(server: Server, **facts: Any) -> Target:
-    return Target(
-        upload_url=_legacy(server, "upload"),
-        complete_url=_legacy(server, "complete"),
-        **logins(server),
-        **_FACTS,
-        **facts,
-    )
+def _views(server: Server) -> list[str]:
+    return [f"--{view}={_legacy(server, view)}" for view in ("upload", "complete")]
 
 
 def _legacy(server: Server, view: str) -> str:
     return f"http://127.0.0.1:{server.port}/legacy/{view}/"
 
 
-def _assert_passes(result: Result) -> None:
-    wanted = Outcome.FAIL if result.check.id in ALLOWED else Outcome.PASS
-    assert result.outcome is wanted, explain(result)
+def _assert_passes(name: str, outcomes: Outcomes) -> None:
+    report = outcomes.report
+    assert report.outcome(name) == (FAILED if name in ALLOWED else PASSED), report.explain(name)
 
 
 @pytest.mark.parametrize("name", IDS)
-def test_serve(
-    name: str, found: dict[str, Outcomes], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    _assert_passes(_outcomes(found, "sqlite", tmp_path_factory).results[name])
+def test_serve(name: str, once: Once, tmp_path_factory: pytest.TempPathFactory) -> None:
+    _assert_passes(name, _outcomes(once, "sqlite", tmp_path_factory))
 
 
-def test_serve_logs_no_error(
-    found: dict[str, Outcomes], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    assert _outcomes(found, "sqlite", tmp_path_factory).errors == []
+def test_serve_logs_no_error(once: Once, tmp_path_factory: pytest.TempPathFactory) -> None:
+    assert _outcomes(once, "sqlite", tmp_path_factory).errors == []
 
 
 @pytest.mark.service
 @pytest.mark.parametrize("name", IDS)
 @pytest.mark.parametrize("database", ["postgresql", "mariadb"])
 def test_serve_on(
-    database: str, name: str, found: dict[str, Outcomes], tmp_path_factory: pytest.TempPathFactory
+    database: str, name: str, once: Once, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    _assert_passes(_outcomes(found, database, tmp_path_factory).results[name])
+    _assert_passes(name, _outcomes(once, database, tmp_path_factory))
 
 
 @pytest.mark.service
 @pytest.mark.parametrize("database", ["postgresql", "mariadb"])
 def test_serve_logs_no_error_on(
-    database: str, found: dict[str, Outcomes], tmp_path_factory: pytest.TempPathFactory
+    database: str, once: Once, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    assert _outcomes(found, database, tmp_path_factory).errors == []
+    assert _outcomes(once, database, tmp_path_factory).errors == []
 
 
 def _command(*words: str) -> subprocess.CompletedProcess[str]:
@@ -156,7 +134,7 @@ def _command(*words: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_command_reports_and_exits_as_the_tus_suite_does(tmp_path: Path) -> None:
     with running("serve", tmp_path) as server:
-        views = [f"--{view}={_legacy(server, view)}" for view in ("upload", "complete")]
+        views = _views(server)
         passed = _command(*views, "--only", "legacy-2.1-01")
         untold = _command(*views, "--only", "legacy-2.1-07", "--verbose")
         failed = _command(*views, "--only", "legacy-2.1-01", "--field-name", "other")

@@ -4,7 +4,6 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,9 +11,9 @@ import pytest
 
 from conformance.checks import ALL
 from conformance.registry import Check
-from conformance.runner import Outcome, Result, run_checks
-from conformance.target import Target
-from tests.server.test_conformance import ORIGIN, READ_TIMEOUT, logins
+from tests.server.test_conformance import ORIGIN, READ_TIMEOUT
+from tests.support import conformance
+from tests.support.conformance import FAILED, NOT_ANNOUNCED, NOT_TESTABLE, PASSED, Report, logins
 from tests.support.serve import free_port, require
 from tests.support.servers import ROOT, running
 
@@ -51,20 +50,14 @@ NOT_ALWAYS = {"row-041-fin-right-behind-the-bytes"}
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Result]]:
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     place = tmp_path_factory.mktemp("nginx")
     require(shutil.which("nginx"), "nginx (apt-get install nginx-light)")
     options = {"CORS_ORIGINS": [ORIGIN], "READ_TIMEOUT": READ_TIMEOUT}
     with running("serve", place / "serve", options=options) as server:
-        users = logins(server)
+        words = [f"--cors-origin={ORIGIN}", f"--read-timeout={READ_TIMEOUT}", *logins(server)]
         with nginx(place, server.port) as port:
-            target = Target(
-                url=f"http://127.0.0.1:{port}/files/",
-                cors_origin=ORIGIN,
-                read_timeout_seconds=READ_TIMEOUT,
-                **users,
-            )
-            yield {result.check.id: result for result in run_checks(ALL, target, jobs=4)}
+            return conformance.check(place, f"http://127.0.0.1:{port}/files/", *words)
 
 
 class nginx:  # noqa: N801 -- used as a function is
@@ -98,11 +91,9 @@ class nginx:  # noqa: N801 -- used as a function is
 
 
 @pytest.mark.parametrize("check", ALL, ids=lambda check: check.id)
-def test_row_behind_nginx(check: Check, results: dict[str, Result]) -> None:
-    result = results[check.id]
+def test_row_behind_nginx(check: Check, report: Report) -> None:
+    outcome = report.outcome(check.id)
     if check.id in BEYOND_US:
-        assert result.outcome is Outcome.FAIL, "it works now: take it off the list"
+        assert outcome == FAILED, "it works now: take it off the list"
     elif check.id not in NOT_ALWAYS:
-        assert result.outcome in {Outcome.PASS, Outcome.NOT_TESTABLE, Outcome.NOT_ANNOUNCED}, (
-            result.detail
-        )
+        assert outcome in {PASSED, NOT_TESTABLE, NOT_ANNOUNCED}, report.explain(check.id)

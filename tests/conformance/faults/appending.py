@@ -288,7 +288,8 @@ class OffsetJudgedBeforeTheType(Reference):
 class OverrunJudgedBeforeTheOffset(Reference):
     def judge_type(self, request: Request) -> None:
         super().judge_type(request)
-        self.judge_body(self.find(request.path, self.owner_of(request)), request, 10)
+        upload = self.find(request.path, self.owner_of(request))
+        self.judge_body(upload, request, upload.length)
 
 
 @caught_by(
@@ -337,10 +338,10 @@ class ChunkedOverrunStored(Reference):
 
 @caught_by("row-038-empty-body", "row-039-empty-patch-of-a-complete-upload")
 class EmptyPatchRefused(Reference):
-    def judge_body(self, upload: Upload, request: Request, length: int | None) -> None:
-        if request.body.length == 0:
+    def append(self, upload: Upload, request: Request) -> Answer:
+        if request.body.length == 0 and not upload.is_final:
             raise Refused(400)
-        super().judge_body(upload, request, length)
+        return super().append(upload, request)
 
 
 @caught_by(

@@ -7,6 +7,7 @@ from urllib.parse import urljoin, urlsplit
 from tests.conformance.faults.registry import caught_by
 from tests.conformance.http_server import Answer, Request
 from tests.conformance.reference import Reference, Refused, Upload
+from tests.conformance.reference.variants import JoinedInTheBackground
 
 
 @caught_by("row-105-partial", "row-105-partial-with-bytes", "row-105-deferred-partial")
@@ -50,7 +51,7 @@ class FinalTellsNoLength(Reference):
     def head(self, upload: Upload, request: Request) -> Answer:
         answer = super().head(upload, request)
         if upload.is_final:
-            del answer.fields["Upload-Length"]
+            answer.fields.pop("Upload-Length", None)
         return answer
 
 
@@ -149,9 +150,8 @@ class PartsBackwards(_Parts):
 
 
 @caught_by(
-    "row-105-partial-with-bytes",
     "row-111-same-partial-twice",
-    "row-125-final-of-complete-and-unfinished",
+    "row-125-partial-twice-or-in-two-finals",
 )
 class SamePartOnce(_Parts):
     def changed(self, parts: list[Upload]) -> list[Upload]:
@@ -162,13 +162,14 @@ class SamePartOnce(_Parts):
     "row-112-partial-in-two-finals",
     "row-112-partials-stay",
     "row-123-same-final-again",
-    "row-125-final-of-complete-and-unfinished",
+    "row-123-same-final-at-once",
 )
 class PartialsUsedUp(Reference):
     def create_final(self, concat: str, request: Request) -> Answer:
         answer = super().create_final(concat, request)
         for part in self.parts_of(concat, request):
-            super().terminate(part, request)
+            if part.is_complete:
+                super().terminate(part, request)
         return answer
 
 
@@ -202,11 +203,18 @@ class UnfinishedFinalTakesBytes(Reference):
             raise Refused(403)
 
 
-@caught_by("row-107-final-of-many", "row-110-order-of-the-list")
-class DownloadsNeverReady(Reference):
-    """As long as the check looks, and without a word when to come again."""
+@caught_by("row-107-final", "row-110-order-of-the-list")
+class DownloadsOfFinalsNeverReady(Reference):
+    """As long as the checks look."""
 
     def download(self, upload: Upload, request: Request) -> Answer:
         if upload.is_final:
-            raise Refused(503)
+            raise Refused(503, Retry_After="1")
         return super().download(upload, request)
+
+
+@caught_by("row-107-download-right-behind")
+class EarlyDownloadNotToldWhenToComeAgain(JoinedInTheBackground):
+    def refusal(self, refused: Refused, method: str, request: Request) -> Answer:
+        refused.fields.pop("Retry-After", None)
+        return super().refusal(refused, method, request)

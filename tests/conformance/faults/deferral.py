@@ -164,5 +164,6 @@ class LimitForgetsWhatIsStored(Reference):
 @caught_by("row-076-length-of-the-offset", "row-084-deferred-length-with-a-chunked-body")
 class LengthOfTheOffsetRefused(Reference):
     def judge_late_length(self, upload: Upload, length: int) -> None:
-        if not len(upload.data) < length:
+        if length == len(upload.data):
             raise Refused(400)
+        super().judge_late_length(upload, length)

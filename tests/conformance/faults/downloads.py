@@ -106,11 +106,7 @@ class RangesPastTheEndRefused(Reference):
         return super().bounds(first, last, size)
 
 
-@caught_by(
-    "row-128-download-of-an-unfinished-upload",
-    "row-125-no-download-before",
-    "row-094-wrong-checksum-is-not-the-end",
-)
+@caught_by("row-128-download-of-an-unfinished-upload", "row-125-no-download-before")
 class UnfinishedUploadsHandedOut(Reference):
     def download(self, upload: Upload, request: Request) -> Answer:
         return Answer(status=200, body=self.content_of(upload))

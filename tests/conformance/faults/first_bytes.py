@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from tests.conformance.faults.registry import caught_by
-from tests.conformance.http_server import Answer, Request
+from tests.conformance.http_server import Answer, Body, Request
 from tests.conformance.reference import Reference, Refused, Upload
+from tests.conformance.reference.checksums import Checksum
 
 
 @caught_by(
@@ -78,15 +82,35 @@ class ContinueSaidAtOnce(Reference):
         return super().answer(request)
 
 
-@caught_by("row-081-no-100-before-a-refusal", "row-084-deferred-length-over-the-limit")
+class _Whole(Body):
+    """A body that was read."""
+
+    def __init__(self, body: Body) -> None:
+        self._pieces = list(body)
+        self.__dict__ |= body.__dict__
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._pieces
+
+
+@caught_by(
+    "row-081-no-100-before-a-refusal",
+    "row-082-expect-over-the-limit",
+    "row-082-expect-with-too-many-bytes",
+)
 class BodyReadBeforeItIsJudged(Reference):
-    max_size = 1_000_000
+    read_timeout_seconds = 1
 
     def route(self, method: str, request: Request) -> Answer:
-        whole = b"".join(request.body)
-        if len(whole) > self.max_size:
+        return super().route(method, replace(request, body=_Whole(request.body)))
+
+
+@caught_by("row-084-deferred-length-over-the-limit", "row-075-body-over-the-limit")
+class BodyOverTheLimitIs400(Reference):
+    def judge_body(self, upload: Upload, request: Request, length: int | None) -> Checksum | None:
+        if length is None and (request.body.length or 0) > self.room(upload, length):
             raise Refused(400)
-        return super().route(method, request)
+        return super().judge_body(upload, request, length)
 
 
 @caught_by("row-083-body-of-another-type")

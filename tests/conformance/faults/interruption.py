@@ -38,6 +38,18 @@ class BrokenBodiesAreDropped(_Break):
         del upload.data[before:]
 
 
+@caught_by(
+    "row-041-fin-in-mid-body",
+    "row-041-half-close-in-mid-body",
+    "row-042-reset-in-mid-body",
+    "row-044-silent-connection",
+    "row-046-read-timeout",
+)
+class BodiesStoredWhole(Reference):
+    def receive(self, upload: Upload, body: Body, room: int, *, is_checked: bool) -> bytes:
+        return super().receive(upload, body, room, is_checked=True)
+
+
 @caught_by("row-041-fin-right-behind-the-bytes")
 class BytesRightBeforeTheEndAreDropped(_Break):
     def after_a_break(self, upload: Upload, before: int, seconds: float) -> None:
@@ -106,13 +118,15 @@ class BytesToldAtTheEndOnly(Reference):
 class _OffsetJudgedOnce(Reference):
     """Bytes are collected, and stored at the offset that was right at first."""
 
-    def write(self, upload: Upload, body: Body, piece: bytes) -> None:
-        with self.lock:
-            upload.data[:] = piece or upload.data
+    def judge_writer(self, upload: Upload, body: Body) -> None:
+        """Whoever it is."""
 
     def receive(self, upload: Upload, body: Body, room: int, *, is_checked: bool) -> bytes:
+        start = len(upload.data)
         held = super().receive(upload, body, room, is_checked=True)
         time.sleep(0.2)
+        with self.lock:
+            upload.data[start:] = b""
         return held
 
 

@@ -88,8 +88,10 @@ class NothingExpires(Reference):
 @caught_by("row-089-expired-upload", expire_seconds=LIFE_SECONDS)
 class ExpiredUploadsTakeBytes(ShortLived):
     def route(self, method: str, request: Request) -> Answer:
-        if method == "PATCH":
-            return self.append(self.uploads[request.path.rpartition("/")[2]], request)
+        upload = self.uploads.get(request.path.rpartition("/")[2])
+        if method == "PATCH" and upload is not None:
+            self.judge_version(method, request)
+            return self.append(upload, request)
         return super().route(method, request)
 
 

@@ -37,7 +37,7 @@ class VersionNotToldBy405(Reference):
 class VersionNotToldByDownloads(Reference):
     def answer(self, request: Request) -> Answer:
         answer = super().answer(request)
-        if request.method == "GET":
+        if self.method_of(request) == "GET":
             del answer.fields["Tus-Resumable"]
         return answer
 

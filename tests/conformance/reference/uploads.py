@@ -79,7 +79,7 @@ class Uploads:
         return upload.owner == owner
 
     def find(self, path: str, owner: str) -> Upload:
-        named = UPLOAD_PATH.fullmatch(path)
+        named = UPLOAD_PATH.fullmatch(path.partition("?")[0])
         upload = self.uploads.get(named[1]) if named else None
         if upload is None or self.is_expired(upload) or not self.is_owner(upload, owner):
             raise Refused(404)

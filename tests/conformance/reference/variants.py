@@ -32,6 +32,12 @@ class Modest(FinishedOnly):
         return answer
 
 
+class Tight(Reference):
+    """Uploads are small."""
+
+    max_size = 1000
+
+
 class Core(Reference):
     """Uploads can be created, and that is all."""
 
