@@ -40,6 +40,7 @@ class Sizes:
     crowd: int
     crowd_seconds: float
     growth: tuple[int, ...]
+    growth_times: int
     growth_requests: int
     ranges: int
 
@@ -59,10 +60,11 @@ class Sizes:
             small_bytes=4096,
             small_uploads=some(5000, 50),
             heads=some(20_000, 100),
-            small_seconds=max(1.0, 1.25 * scale),
+            small_seconds=max(0.5, 1.25 * scale),
             crowd=some(1000, 50),
-            crowd_seconds=max(3.0, 20 * scale),
+            crowd_seconds=max(2.0, 20 * scale),
             growth=(100, some(10_000, 500), some(200_000, 2000)),
+            growth_times=some(5, 2),
             growth_requests=some(400, 50),
             ranges=some(100, 10),
         )

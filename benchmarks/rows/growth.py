@@ -26,7 +26,6 @@ from benchmarks.tus import Requests, appended, created, stands_at
 _NUMBER, _NAME = 8, "growth"
 _TITLE = "HEAD and creation beside 100, 10,000 and 200,000 uploads"
 _LIMIT_SECONDS = 120.0
-_TIMES = 5
 # Real ones, half of them complete; the others in the table are copies of them.
 _REAL = 50
 _BYTES = 64
@@ -80,7 +79,7 @@ def _compare(
             sites.append(stack.enter_context(start))
             part.titles[sites[-1].line] = sites[-1].line
             part.bases[sites[-1].line] = sites[0].line
-        for number in range(_TIMES):
+        for number in range(sizes.growth_times):
             turn = number % len(sites)
             for site in sites[turn:] + sites[:turn]:
                 part.add(site.line, _ask(site, sizes, deadline))
