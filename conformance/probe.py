@@ -24,6 +24,10 @@ class Unusable(Exception):
     """No check makes sense; the message is a sentence that says what to do."""
 
 
+class Silent(Unusable):
+    """Something takes connections there and answers nothing."""
+
+
 def probe(target: Target) -> None:
     """Raises `Unusable` where nothing answers, or it is no tus server, or behind a login."""
     with Client(target) as client:
@@ -45,7 +49,7 @@ def asked(url: str, ask: Callable[[], Response]) -> Response:
     except ConnectionLost as error:
         raise Unusable(_why_lost(url, error)) from error
     except TimedOut as error:
-        raise Unusable(_why_silent(url)) from error
+        raise Silent(_why_silent(url)) from error
     except WireError as error:
         raise Unusable(_why_no_http(url, error.message)) from error
     if answer.status == 400 and _speaks_https(url):
