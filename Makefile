@@ -22,7 +22,7 @@ PEERS_NODE := benchmarks/peers/apps/tusnode
 DATABASE_URLS ?= postgresql://root@127.0.0.1:5432/test mysql://root@127.0.0.1:3306/test
 DATABASE_TESTS := tests/leases tests/service tests/api tests/test_quotas.py
 
-.PHONY: help run test test-services services databases original peers switch torture fuzz lint format frontend matrix matrix-3.12 matrix-3.13 wheel wheel-conformance docs bench bench-quick bench-docs floor clean
+.PHONY: help run test test-services services databases original peers switch torture fuzz lint format frontend matrix matrix-3.12 matrix-3.13 wheel wheel-conformance docs bench bench-quick bench-docs floor conformance-peers clean
 
 help:
 	@echo "run             install and serve; ARGS='--port 9000'"
@@ -40,6 +40,7 @@ help:
 	@echo "wheel           build the wheel and try it where the sources are not"
 	@echo "wheel-conformance   likewise the wheel of conformance/ alone"
 	@echo "docs            the documentation, to build/docs"
+	@echo "conformance-peers   the checks at each other server, to docs/conformance-results.md"
 	@echo "bench           what uploads cost, beside other servers and bare ones (first: make peers)"
 	@echo "bench-quick     the same in two minutes"
 	@echo "bench-docs      the same, and the tables and the chart of docs/benchmarks.md anew"
@@ -140,6 +141,9 @@ wheel-conformance: $(VENV)/.lint
 docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx -W -q -b html docs build/docs
 	@echo "build/docs/index.html"
+
+conformance-peers: $(VENV)/.server peers
+	$(BIN)/python -m benchmarks.peers.compare $(ARGS)
 
 BENCH := $(BIN)/python -m benchmarks --postgres $(firstword $(DATABASE_URLS))
 

@@ -35,7 +35,8 @@ OURS = Peer(
     language="Python",
     workers="1 process, one event loop and threads",
     command=(
-        *(sys.executable, "-m", "tusbridge", "serve", "--port", "{port}", "--data-dir", "{place}"),
+        *(sys.executable, "-m", "tusbridge", "serve"),
+        *("--port", "{port}", "--data-dir", "{place}"),
         *("--cors-origin", ORIGIN, "--max-length", str(LIMIT)),
     ),
     version=lambda: _own_version(),
@@ -67,7 +68,7 @@ def main() -> None:
         report_of(name).write_text(json.dumps(report, indent=2) + "\n")
         print(f"{name}: {report['seconds']} s. {report['sentence']}", flush=True)
     reports = {name: json.loads(report_of(name).read_text()) for name in CHECKED}
-    PAGE.write_text(rewritten(PAGE.read_text(), reports))
+    PAGE.write_text(rewritten(PAGE.read_text(), reports, CHECKED))
 
 
 def report_of(name: str) -> Path:

@@ -3,15 +3,19 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from benchmarks.peers.base import Peer
+
 Report = dict[str, Any]
 LEVELS = ("MUST", "SHOULD", "D")
 _RAN = ("pass", "fail")
+# Titles that go on from the one before.
+_GOING_ON = ("so ", "and ", "nor ", "likewise", "the same ")
 
 
-def rewritten(page: str, reports: Mapping[str, Report]) -> str:
+def rewritten(page: str, reports: Mapping[str, Report], peers: Mapping[str, Peer]) -> str:
     """The page with each table between its two comments made anew."""
     tables = {"servers": servers(reports), **{level: rows(reports, level) for level in LEVELS}}
-    for name, made in tables.items():
+    for name, made in (tables | {"starts": starts(peers)}).items():
         page = _put(page, name, made)
     return page
 
@@ -27,8 +31,8 @@ def _put(page: str, name: str, made: str) -> str:
 
 def servers(reports: Mapping[str, Report]) -> str:
     """Who was checked, and how many checks passed of how many that ran."""
-    heads = ("server", "version", "", "MUST", "SHOULD", "MAY", "advice", "not announced")
-    lines = [(*heads, "not testable", "checked")]
+    heads = ("server", "version", "language", "MUST", "SHOULD", "MAY", "D", "not announced")
+    lines = [(*heads, "not testable", "checked on")]
     for report in reports.values():
         counts = [_passed(report["counts"][level]) for level in ("MUST", "SHOULD", "MAY", "D")]
         lines.append(
@@ -43,6 +47,21 @@ def servers(reports: Mapping[str, Report]) -> str:
             )
         )
     return table(lines)
+
+
+def starts(peers: Mapping[str, Peer]) -> str:
+    """How each was started, without the folders of this repository."""
+    return "\n".join(
+        f"- {peer.title}: `{_start(peer)}` ({peer.workers})" for peer in peers.values()
+    )
+
+
+def _start(peer: Peer) -> str:
+    parts = [*(f"{name}={value}" for name, value in peer.environ.items()), *peer.command]
+    told = " ".join(part.rpartition("/bin/")[2] for part in parts)
+    for placeholder, word in {"{root}/": "", "{place}": "FOLDER", "{port}": "PORT"}.items():
+        told = told.replace(placeholder, word)
+    return told
 
 
 def rows(reports: Mapping[str, Report], level: str) -> str:
@@ -77,14 +96,21 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def _title(reports: Mapping[str, Report], level: str, number: int) -> str:
-    """That of the row's check that most servers fail."""
-    failed = [
-        check["title"]
+    """That of the row's check that most servers fail and that can stand alone."""
+    of_row = [
+        check
         for report in reports.values()
         for check in _at(report, level)
-        if check["row"] == number and check["outcome"] == "fail"
+        if check["row"] == number and not check["title"].startswith(_GOING_ON)
     ]
-    return max(failed, key=failed.count)
+    failed = [check["title"] for check in of_row if check["outcome"] == "fail"]
+    titles = failed or [check["title"] for check in of_row] or _titles(reports, number)
+    return max(titles, key=titles.count)
+
+
+def _titles(reports: Mapping[str, Report], number: int) -> list[str]:
+    checks = [check for report in reports.values() for check in report["checks"]]
+    return [check["title"] for check in checks if check["row"] == number]
 
 
 def _at(report: Report, level: str) -> Iterator[Report]:
@@ -93,7 +119,7 @@ def _at(report: Report, level: str) -> Iterator[Report]:
 
 def _passed(counts: Mapping[str, int]) -> str:
     ran = counts["passed"] + counts["failed"]
-    return f"{counts['passed']} of {ran}"
+    return f"{counts['passed']} of {ran}" if ran else ""
 
 
 def _sum(report: Report, outcome: str) -> int:

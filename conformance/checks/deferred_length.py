@@ -78,7 +78,7 @@ def still_deferred(client: Client) -> None:
     level="SHOULD",
     section=_SECTION,
     extension=_EXTENSION,
-    title="so with a body of no told length, and the length may come with such a one",
+    title="a chunked PATCH is stored while the length is deferred, and may tell it",
 )
 def chunked_body(client: Client) -> None:
     """As row 40 for a length known from the start."""

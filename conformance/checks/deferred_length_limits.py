@@ -68,7 +68,7 @@ def body_over_the_limit(client: Client) -> None:
     level="SHOULD",
     section="Tus-Max-Size",
     extension=_EXTENSION,
-    title="likewise when the server learns of it only as the bytes come",
+    title="a chunked body takes a deferred upload no further than Tus-Max-Size: it is 413",
 )
 def chunked_body_over_the_limit(client: Client) -> None:
     """SHOULD, as row 40: a server need not take such bodies at all."""
