@@ -49,7 +49,7 @@ def whole_body(client: Client) -> None:
     level="SHOULD",
     section=_SECTION,
     extension=_EXTENSION,
-    title="a creation with a body of no told length likewise",
+    title="a creation with the whole body, chunked, is 201 and tells the offset",
 )
 def chunked_body(client: Client) -> None:
     """SHOULD, as row 40: a server need not take such bodies at all."""
@@ -124,7 +124,7 @@ def body_too_long_is_413(client: Client) -> None:
     level="SHOULD",
     section=_SECTION,
     extension=_EXTENSION,
-    title="the same when the server learns of it only as the bytes come",
+    title="a creation with a chunked body longer than its length is refused and leaves no upload",
 )
 def chunked_body_too_long(client: Client) -> None:
     """SHOULD, as row 40. A server that takes no such bodies may answer 201, and has stored none."""
@@ -286,7 +286,8 @@ def deferred_length_with_bytes(client: Client) -> None:
     level="D",
     section=_SECTION,
     extension=_EXTENSION,
-    title="so may one that says it brings bytes and brings none, and is told that offset: 0",
+    title="a creation that defers its length and says it brings bytes, but brings none, is "
+    "told offset 0",
 )
 def deferred_length_without_bytes(client: Client) -> None:
     client.require("creation-defer-length")
@@ -302,7 +303,7 @@ def deferred_length_without_bytes(client: Client) -> None:
     level="D",
     section=_SECTION,
     extension=_EXTENSION,
-    title="so may one whose body has no told length either, or is empty",
+    title="a creation may defer its length and bring a chunked body, or an empty one",
 )
 def deferred_length_with_a_chunked_body(client: Client) -> None:
     client.require("creation-defer-length")
