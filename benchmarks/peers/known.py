@@ -82,7 +82,7 @@ def in_venv(
 
 
 def original() -> Peer:
-    """The package whose contract ``legacy`` keeps, with the site of ``benchmarks.legacy``."""
+    """The package whose contract ``legacy`` keeps, with the site of ``benchmarks.chunked_site``."""
     version = functools.partial(installed_version, ORIGINAL, "django-chunked-upload-patched")
     return Peer(
         name="chunked",
