@@ -172,7 +172,7 @@ def length_not_a_number(client: Client) -> None:
     level="D",
     section="Upload-Length",
     extension=_EXTENSION,
-    title="a PATCH that tells a length that no file can have is 400 or 413",
+    title="a PATCH that tells a length that no file can have is 400 or 413 and changes nothing",
 )
 def length_of_thirty_digits(client: Client) -> None:
     """As row 50."""
