@@ -16,7 +16,7 @@ def small(length: int) -> bytes:
     return bytes(BLOCK[:length])
 
 
-def agrees(received: bytes | memoryview, position: int) -> bool:
+def agrees(received: bytes | bytearray | memoryview, position: int) -> bool:
     """Whether these bytes, up to a MiB, are an upload's from ``position`` on."""
     # a comparison of memory without copies; that of two memoryviews goes byte by byte
     return _TWICE.startswith(received, position % MIB)

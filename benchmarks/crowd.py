@@ -131,7 +131,10 @@ class Crowd:
             appended(found[0], self._plan.pieces * self._plan.piece_bytes)
             if self._sent[number] != self._plan.pieces:
                 raise Failed("answered before all was sent")
-        except (OSError, Failed) as error:
+        except OSError as error:
+            self._lose(number, f"broken off ({error.strerror})")
+            return
+        except Failed as error:
             self._lose(number, str(error))
             return
         self._forget(number)

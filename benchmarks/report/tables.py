@@ -22,10 +22,11 @@ class Table:
 def table_of(part: Part, titles: dict[str, str], bases: Bases) -> Table:
     """A part's table: a line for each server in the order of ``titles``."""
     measures = [measure for measure in part.measures if measure != GENERATOR]
-    table = Table(part.title, ["", *(measure.title for measure in measures)])
+    # where nobody has a figure, there is a column for those that failed
+    table = Table(part.title, ["", *([measure.title for measure in measures] or [""])])
     for name, title in titles.items():
         if name in part.failed:
-            table.lines.append([title, "failed", *[""] * (len(measures) - 1)])
+            table.lines.append([title, "failed", *[""] * (len(table.head) - 2)])
             table.notes.append(f"{title} failed: {part.failed[name]}")
         elif name in part.figures:
             cells = [_cell(part, name, bases.get(name, ""), measure) for measure in measures]

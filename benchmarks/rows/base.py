@@ -127,7 +127,10 @@ class Turn:
             self.remarks.append(text)
 
     def prepare(self, length: int) -> None:
-        """Call :func:`prepare` in the folder of the server's data."""
+        """Call :func:`prepare` in the folder of the server's data.
+
+        It takes seconds: a connection that waits meanwhile may be closed by the server.
+        """
         prepare(self.server.log.parent, length)
 
     @contextmanager

@@ -34,7 +34,8 @@ def concatenate(turn: Turn) -> Values:
             request = turn.requests.create(length // PARTS, "Upload-Concat: partial\r\n")
             paths.append(created(client.ask(request)))
             append(turn, client, paths[-1], 0, length // PARTS)
-        turn.prepare(length)
+    turn.prepare(length)
+    with turn.client() as client:
         written = written_bytes(turn.server.pid)
         with turn.measured() as cost:
             final = created(client.ask(turn.requests.concatenate(paths)))

@@ -34,11 +34,11 @@ def chunks(turn: Turn) -> Values:
         first = upload(turn, client, CHUNK_BYTES)
         complete(turn, client, first, "0" * 32, 400)
         complete(turn, client, first, _md5_of(CHUNK_BYTES))
-        turn.prepare(length)
-        with turn.measured() as cost:
-            upload_id = upload(turn, client, length)
-            sent = cost.cpu_so_far()
-            complete(turn, client, upload_id, md5)
+    turn.prepare(length)
+    with turn.client() as client, turn.measured() as cost:
+        upload_id = upload(turn, client, length)
+        sent = cost.cpu_so_far()
+        complete(turn, client, upload_id, md5)
     return {**costs_of_bytes(cost, length), MD5_CPU: (cost.cpu - sent) * GIB / length}
 
 

@@ -40,10 +40,10 @@ def check(turn: Turn, client: Client, path: str, offset: int) -> None:
 def one_patch(turn: Turn) -> Values:
     """Row 1."""
     length = turn.sizes.upload_bytes
+    # twice, for servers that hold a body in memory whole
+    turn.prepare(2 * length)
     with turn.client() as client:
         path = turn.create(client, length)
-        # twice, for servers that hold a body in memory whole
-        turn.prepare(2 * length)
         with turn.measured() as cost:
             append(turn, client, path, 0, length)
         check(turn, client, path, length)
@@ -76,9 +76,9 @@ def _checksum(digest: "hashlib._Hash") -> str:
 
 
 def _in_pieces(turn: Turn, length: int, fields: str) -> Values:
+    turn.prepare(length)
     with turn.client() as client:
         path = turn.create(client, length)
-        turn.prepare(length)
         with turn.measured() as cost:
             for offset in range(0, length, PIECE_BYTES):
                 append(turn, client, path, offset, PIECE_BYTES, fields)

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -58,6 +59,13 @@ def test_who_failed_has_no_figures_but_a_reason() -> None:
     assert table.notes == ["Quick failed: round 2: lied", "not asked, no downloads: A, B"]
 
 
+@pytest.mark.parametrize("show", [text_of, markdown_of])
+def test_a_table_of_failures_alone_is_shown(show: Callable[[Table], str]) -> None:
+    part = Part(row=1, name="x", title="X")
+    part.failed["a"] = "why"
+    assert "failed" in show(table_of(part, {"a": "A"}, {}))
+
+
 def test_columns_of_text_are_one_under_the_other() -> None:
     text = text_of(Table("T", ["", "a", "long head"], [["x", "1", "22"], ["longer", "333", "4"]]))
     assert text.splitlines() == [
@@ -77,9 +85,11 @@ def test_markdown_has_as_many_cells_in_every_line_whatever_is_in_them() -> None:
 
 
 @pytest.mark.parametrize("page", [text_page, markdown_page])
-def test_a_page_has_every_server_and_table_and_what_else_is_to_be_known(page: "object") -> None:
+def test_a_page_has_every_server_and_table_and_what_else_is_to_be_known(
+    page: Callable[[Report], str],
+) -> None:
     found = report()
-    text = page(found)  # type: ignore[operator]
+    text = page(found)
     assert all(peer.title in text for peer in found.peers)
     assert all(f"Row {part.row}: {part.title}" in text for part in found.parts)
     assert "Row 1: Row of patch" in text
