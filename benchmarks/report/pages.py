@@ -5,8 +5,8 @@ from benchmarks.report.data import Report
 from benchmarks.report.tables import Table, markdown_of, number, table_of, text_of
 
 _LEGEND = (
-    "x1.50 is 1.5 times the figure of tusbridge. Servers that sync before they answer are compared with tusbridge at "
-    "power, which does so too."
+    "x1.50 is 1.5 times the figure of tusbridge. Servers that sync before they answer are "
+    "compared with tusbridge at power, which does so too."
 )
 
 
@@ -25,13 +25,13 @@ def markdown_page(report: Report) -> str:
 
 
 def _legend(report: Report) -> str:
-    scaled = f" Sizes and counts were those of the titles times {report.scale:g}."
-    rounds = f"Medians of {report.rounds} rounds, with the least and the most in brackets; "
-    return (
-        (rounds if report.rounds > 1 else "One round; ")
-        + _LEGEND
-        + (scaled if report.scale != 1 else "")
-    )
+    rounds = "One round; "
+    if report.rounds > 1:
+        rounds = f"Medians of {report.rounds} rounds, with the least and the most in brackets; "
+    scaled = ""
+    if report.scale != 1:
+        scaled = f" Sizes and counts were those of the titles times {report.scale:g}."
+    return rounds + _LEGEND + scaled
 
 
 def _row_tables(report: Report) -> list[Table]:
