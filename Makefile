@@ -22,7 +22,7 @@ PEERS_NODE := benchmarks/peers/apps/tusnode
 DATABASE_URLS ?= postgresql://root@127.0.0.1:5432/test mysql://root@127.0.0.1:3306/test
 DATABASE_TESTS := tests/leases tests/service tests/api tests/test_quotas.py
 
-.PHONY: help run test test-services original peers switch torture fuzz lint format frontend matrix matrix-3.12 matrix-3.13 wheel wheel-conformance docs bench bench-legacy bench-quick clean
+.PHONY: help run test test-services services databases original peers switch torture fuzz lint format frontend matrix matrix-3.12 matrix-3.13 wheel wheel-conformance docs bench bench-quick bench-docs floor conformance-peers clean
 
 help:
 	@echo "run             install and serve; ARGS='--port 9000'"
@@ -40,18 +40,24 @@ help:
 	@echo "wheel           build the wheel and try it where the sources are not"
 	@echo "wheel-conformance   likewise the wheel of conformance/ alone"
 	@echo "docs            the documentation, to build/docs"
-	@echo "bench           CPU per GiB and per request, beside bare servers"
-	@echo "bench-legacy    the same of chunks of forms, beside the original"
+	@echo "conformance-peers   the checks at each other server, to docs/conformance-results.md"
+	@echo "bench           what uploads cost, beside other servers and bare ones (first: make peers)"
+	@echo "bench-quick     the same in two minutes"
+	@echo "bench-docs      the same, and the tables and the chart of docs/benchmarks.md anew"
 
 run: $(VENV)/.server frontend-if-npm
 	$(BIN)/tusbridge serve $(ARGS)
 
-test: $(VENV)/.test frontend-if-npm
+test: $(VENV)/.test frontend-if-npm floor
 	TUSBRIDGE_SKIP_MISSING=$${TUSBRIDGE_SKIP_MISSING-1} $(BIN)/python -m pytest -m "not ($(SERVICES))" $(ARGS)
 
-# what depends on the database, once more on each
-test-services: $(VENV)/.services frontend original
+test-services: services databases
+
+services: $(VENV)/.services frontend original
 	$(BIN)/python -m pytest -m "$(SERVICES)" $(ARGS)
+
+# what depends on the database, once more on each
+databases: $(VENV)/.services
 	for url in $(DATABASE_URLS); do \
 	  TUSBRIDGE_TEST_DATABASE_URL=$$url $(BIN)/python -m pytest $(DATABASE_TESTS) $(ARGS) || exit 1; \
 	done
@@ -136,15 +142,28 @@ docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx -W -q -b html docs build/docs
 	@echo "build/docs/index.html"
 
-bench: $(VENV)/.services
-	$(BIN)/python -m benchmarks $(ARGS)
+conformance-peers: $(VENV)/.server peers
+	$(BIN)/python -m benchmarks.peers.compare $(ARGS)
 
-bench-legacy: $(VENV)/.services original
-	$(BIN)/python -m benchmarks.legacy --original .venvs/original/bin/python $(ARGS)
+BENCH := $(BIN)/python -m benchmarks --postgres $(firstword $(DATABASE_URLS))
 
-bench-quick: $(VENV)/.services original
-	$(BIN)/python -m benchmarks --mib 64 --rounds 1 --requests 200
-	$(BIN)/python -m benchmarks.legacy --original .venvs/original/bin/python --mib 64 --rounds 1
+bench: $(VENV)/.services original floor
+	$(BENCH) $(ARGS)
+
+# fails when something of ours cannot run, never on a figure
+bench-quick: $(VENV)/.services original floor
+	$(BENCH) --scale 0.0625 --rounds 1 $(ARGS)
+
+# docs/benchmarks.md includes the one file and shows the other
+bench-docs: $(VENV)/.services peers floor
+	$(BENCH) --json build/benchmarks.json --markdown docs/benchmarks/results.md --svg docs/benchmarks.svg $(ARGS)
+
+floor: build/floor
+
+# without a compiler the floor is in Python, and the report says so
+build/floor: benchmarks/floor.c
+	mkdir -p build
+	if command -v $(CC) >/dev/null; then $(CC) -O2 -Wall -Wextra -o $@ $<; else rm -f $@; fi
 
 clean:
 	rm -rf $(VENV) .venvs dist build frontend/node_modules $(PEERS_NODE)/node_modules tusbridge/static

@@ -70,6 +70,9 @@ def _add_facts(parser: argparse.ArgumentParser) -> None:
     add("--read-timeout", type=float, metavar="N", help=patience)
     trailers = "the HTTP server hands trailers over"
     add("--trailers", action=argparse.BooleanOptionalAction, help=trailers)
+    add("--no-downloads", dest="downloads", action="store_false", help="do not try GET")
+    unannounced = "an extension that it has and does not announce; again for more"
+    add("--assume", action="append", default=[], metavar="NAME", help=unannounced)
 
 
 def _target(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Target:
@@ -83,6 +86,8 @@ def _target(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Tar
         expire_seconds=options.expire_seconds,
         cors_origin=options.cors_origin,
         trailers=options.trailers,
+        downloads=options.downloads,
+        assumed=tuple(options.assume),
         tls=tls_of(parser, options),
     )
 

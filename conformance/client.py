@@ -203,14 +203,16 @@ class Client(Exchanges):
         says nothing.
         """
         try:
-            response = self.send("GET", url)
+            response = self.send("GET", url) if self.target.downloads else None
         except WireError:
             return
-        if response.status == 200:
+        if response is not None and response.status == 200:
             expect(response.body == content, _difference(response.body, content), response)
 
     def serves_downloads(self) -> bool:
         """Whether a complete upload comes back by GET, which tus 1.0.0 leaves open."""
+        if not self.target.downloads:
+            return False
         try:
             return self.send("GET", self.create_complete(b"1234567890")).status == 200
         except WireError:
@@ -218,6 +220,8 @@ class Client(Exchanges):
 
     def download(self, url: str, change: Change | None = None) -> Response:
         """The answer to a GET, where the server has downloads at all."""
+        if not self.target.downloads:
+            raise NotTestable("needs downloads, which are not to be tried")
         response = self.send("GET", url, change)
         if response.status in _NO_GET:
             raise NotTestable("the server hands no uploads out")
@@ -235,8 +239,13 @@ class Client(Exchanges):
         expect_status(response, 200)
         expect(response.body == content, _difference(response.body, content), response)
 
+    def expect_no_download(self, url: str, of: str) -> None:
+        if self.target.downloads:
+            response = self.send("GET", url)
+            expect(response.status >= 400, f"expected no download of {of}", response)
+
     def extensions(self) -> list[str]:
-        return self.options().fields.tokens("Tus-Extension")
+        return [*self.options().fields.tokens("Tus-Extension"), *self.target.assumed]
 
     def require(self, *extensions: str) -> None:
         announced = self.extensions()

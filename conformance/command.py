@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from .findings import Findings, Suite
 from .formats import json_of, junit_of, markdown_of
 from .listing import Contents, markdown_of_list, text_of_list
-from .presence import Presence
-from .probe import Unusable
+from .presence import RETURN_SECONDS, STANDSTILL_SECONDS, Presence
+from .probe import Silent, Unreachable, Unusable
 from .progress import asking, watched
 from .report import text_of
 from .runner import Result, Runnable, iterate, run_whatever_comes
@@ -53,7 +53,7 @@ def carry_out(
     try:
         with asking(url, sys.stderr):
             probe(target)
-        presence = Presence()
+        presence: Presence[Target] = Presence(lambda target: _patience(probe, target))
         results = _run(checks, target, options.jobs, presence)
     except Unusable as reason:
         sys.stderr.write(f"{reason}\n")
@@ -73,8 +73,22 @@ def expect_one_output(parser: argparse.ArgumentParser, options: argparse.Namespa
         parser.error(f"only one of --{' and --'.join(taken)} can be the output")
 
 
+def _patience(probe: Callable[[Target], None], target: Target) -> float:
+    """The seconds that the server may be given to answer; 0 where it does."""
+    try:
+        probe(target)
+    except Silent:
+        return STANDSTILL_SECONDS
+    except Unreachable:
+        return RETURN_SECONDS
+    except Unusable:
+        # it answers, be it that it makes no uploads any more
+        return 0
+    return 0
+
+
 def _run(
-    checks: Sequence[Runnable[Target]], target: Target, jobs: int, presence: Presence
+    checks: Sequence[Runnable[Target]], target: Target, jobs: int, presence: Presence[Target]
 ) -> tuple[Result, ...]:
     def run(made: Runnable[Target], target: Target) -> Result:
         return presence.run(run_whatever_comes, made, target)

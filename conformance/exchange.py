@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 from .sent import target_of
 from .target import Away, CheckFailed, NotTestable
 from .tls import TRUSTED, Tls
-from .wire import Connection, FieldLines, Response, TimedOut, WireError
+from .wire import Connection, ConnectionLost, FieldLines, Response, WireError
 
 # Answers that tell of a passing state; any other 5xx is a defect of the server.
 ALLOWED_5XX = (503, 507)
@@ -101,7 +101,7 @@ def _judge(body: Callable[[Client], None], client: Client) -> None:
         if not client.answers and isinstance(error.__cause__, ConnectionRefusedError):
             raise Away(error.message) from error
         failure = CheckFailed(f"expected an answer: {error.message}", error.sent)
-        failure.is_silence = not client.answers and isinstance(error, TimedOut)
+        failure.is_doubtful = not client.answers or isinstance(error, ConnectionLost)
         raise failure from error
     except NotTestable:
         _fail_on(client.violations)

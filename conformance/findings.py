@@ -74,7 +74,7 @@ def tally(results: Sequence[Result]) -> Tally:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
     """The results at `url`. `strict`: advice that is not followed counts as well. `away`: the
-    checks behind which the server was away.
+    checks at which the server was found out of reach.
     """
 
     suite: Suite
@@ -130,10 +130,9 @@ class Findings:
         if not self.away:
             return []
         if self._is_gone:
-            return [f"the server is gone since {self.away[-1] or 'the first request'}"]
-        often, first = len(self.away), self.away[0] or "the first request"
-        times = f"once, after {first}" if often == 1 else f"{often} times, first after {first}"
-        return [f"the server was away {times}"]
+            return [f"the server is gone since {self.away[-1]}"]
+        often = "once" if len(self.away) == 1 else f"{len(self.away)} times"
+        return [f"the server was out of reach {often}, first seen at {self.away[0]}"]
 
     def _not_run(self) -> list[str]:
         told = tally(self.results).not_run

@@ -1,7 +1,7 @@
-"""Checks at a server that goes away in between, as one does that a request ends.
+"""Checks at a server that is out of reach in between: ended by a request, or standing still.
 
-One that comes back soon, for something starts it again, is checked on; of one that does not, or
-that answers nothing any more, the rest is not reached. Either way the report says where.
+One that comes back soon is checked on; of one that does not the rest is not reached. Either way the
+report says where, and no check fails for what another one's request did to the server.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from threading import Lock
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from .runner import Outcome, Result, Runnable
 
@@ -17,23 +17,22 @@ Target = TypeVar("Target")
 
 # As long as services take that are started again.
 RETURN_SECONDS = 5.0
+# As long as servers stand still that wait for a lock with all they have.
+STANDSTILL_SECONDS = 60.0
 _AGAIN_SECONDS = 0.1
-# A request may be what a server never answers; so many checks do not begin with such a one.
-_SILENT_CHECKS = 3
 
 
-class Presence:
-    """Runs checks, and knows behind which of them the server was away: `away`, their ids. With
-    several at a time it is one of those that ran then.
+class Presence(Generic[Target]):
+    """Runs checks, and knows at which of them the server was found out of reach: `away`, their ids;
+    that or the one before brought it there. `patience` asks the server itself: 0 when it answers,
+    else the seconds that it may be given to.
     """
 
-    def __init__(self, return_seconds: float = RETURN_SECONDS) -> None:
+    def __init__(self, patience: Callable[[Target], float]) -> None:
         self.away: list[str] = []
-        self._return_seconds = return_seconds
+        self._patience = patience
         self._is_lost = False
         self._is_away = False
-        self._silent = 0
-        self._last = ""
         self._lock = Lock()
 
     def run(
@@ -43,29 +42,32 @@ class Presence:
         target: Target,
     ) -> Result:
         """The check's result, once the server can be reached; NOT_REACHED when it stays away."""
-        deadline = time.monotonic() + self._return_seconds
-        while not self._is_lost:
+        result = Result(check=made, outcome=Outcome.NOT_REACHED, detail="the server is gone")
+        if not self._is_lost:
             result = run(made, target)
-            if result.outcome is not Outcome.NOT_REACHED:
-                self._note_presence(result)
-                return result
-            self._note_absence()
-            self._is_lost = self._is_lost or time.monotonic() > deadline
-            time.sleep(_AGAIN_SECONDS)
-        return Result(check=made, outcome=Outcome.NOT_REACHED, detail="the server is gone")
+            if self._is_its_own(result, target):
+                return self._noted(result)
+            self._wait(made.id, target)
+        return result if self._is_lost else self._noted(run(made, target))
 
-    def _note_presence(self, result: Result) -> None:
-        is_silent = result.failure is not None and result.failure.is_silence
-        with self._lock:
-            self._silent = self._silent + 1 if is_silent else 0
-            if self._silent < _SILENT_CHECKS:
-                self._last, self._is_away = result.check.id, False
-        if self._silent >= _SILENT_CHECKS:
-            self._note_absence()
-            self._is_lost = True
+    def _is_its_own(self, result: Result, target: Target) -> bool:
+        """Not so when nothing listened; and in doubt only where the server still answers."""
+        if result.outcome is Outcome.NOT_REACHED:
+            return False
+        is_doubtful = result.failure is not None and result.failure.is_doubtful
+        return not is_doubtful or not self._patience(target)
 
-    def _note_absence(self) -> None:
+    def _wait(self, name: str, target: Target) -> None:
         with self._lock:
             if not self._is_away:
-                self.away.append(self._last)
+                self.away.append(name)
             self._is_away = True
+        begun = time.monotonic()
+        while not self._is_lost and (seconds := self._patience(target)):
+            self._is_lost = time.monotonic() - begun > seconds
+            time.sleep(_AGAIN_SECONDS)
+
+    def _noted(self, result: Result) -> Result:
+        with self._lock:
+            self._is_away = False
+        return result

@@ -28,6 +28,14 @@ class Unusable(Exception):
     """No check makes sense; the message is a sentence that says what to do."""
 
 
+class Unreachable(Unusable):
+    """There is no answer."""
+
+
+class Silent(Unreachable):
+    """Something takes connections there and answers nothing."""
+
+
 def probe(target: Target) -> None:
     """Raises `Unusable` where nothing answers, or it is no tus 1.0.0 server, behind a login, or
     makes no uploads at that URL.
@@ -49,9 +57,9 @@ def asked(url: str, ask: Callable[[], Response]) -> Response:
     try:
         answer = ask()
     except ConnectionLost as error:
-        raise Unusable(_why_lost(url, error)) from error
+        raise Unreachable(_why_lost(url, error)) from error
     except TimedOut as error:
-        raise Unusable(_why_silent(url)) from error
+        raise Silent(_why_silent(url)) from error
     except WireError as error:
         raise Unusable(_why_no_http(url, error.message)) from error
     if answer.status == 400 and _speaks_https(url):

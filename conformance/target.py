@@ -19,7 +19,8 @@ class Target:
     request (a login, say); other_headers: the same for a second user. read_timeout_seconds: after
     which the server gives up a silent body (at most 15 to be checked). expire_seconds: life of an
     unfinished upload (at most 10 to be checked). cors_origin: an origin that the server allows.
-    trailers: whether the HTTP server hands trailers over. tls: how its certificate is judged.
+    trailers: whether the HTTP server hands trailers over. downloads: whether GET may be tried.
+    assumed: extensions that it has and does not announce. tls: how its certificate is judged.
     """
 
     url: str
@@ -30,16 +31,18 @@ class Target:
     expire_seconds: float | None = None
     cors_origin: str | None = None
     trailers: bool | None = None
+    downloads: bool = True
+    assumed: tuple[str, ...] = ()
     tls: Tls = TRUSTED
 
 
 class CheckFailed(AssertionError):
     """The rule is not kept. `sent` is the request, `answer` the answer got, as text; `raw` says
-    what of the check's requests curl cannot repeat. `is_silence`: no request of the check was
-    answered in time.
+    what of the check's requests curl cannot repeat. `is_doubtful`: the server may have been
+    away, for no request of the check was answered, or a connection broke.
     """
 
-    is_silence = False
+    is_doubtful = False
 
     def __init__(
         self, message: str, sent: Sent | None = None, answer: str = "", raw: str | None = None

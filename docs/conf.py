@@ -10,7 +10,8 @@ author = "the developers of tusbridge"
 release = re.findall(r'__version__ = "(.+)"', (_ROOT / "tusbridge/__init__.py").read_text())[0]
 extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}
-exclude_patterns = ["_build"]
+# a page of its own includes the tables that the benchmark writes
+exclude_patterns = ["_build", "benchmarks/*"]
 html_theme = "furo"
 html_title = f"tusbridge {release}"
 # links to headings of other pages

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tusbridge import leases, signals
+from tusbridge import leases
 from tusbridge.body import BodyEnd
 from tusbridge.errors import (
     BlobTruncated,
@@ -24,7 +24,7 @@ from tusbridge.errors import (
 )
 from tusbridge.protocol.checksums import RunningChecksum
 from tusbridge.protocol.rules import AppendPlan
-from tusbridge.rows import insert_row
+from tusbridge.stores import Blob, Store, Writer
 
 if TYPE_CHECKING:
     from tusbridge.models import AbstractUpload
@@ -46,8 +46,7 @@ COMPLETING_TTL_SECONDS = 4.0
 class Appending:
     """An append that holds the lease. Not for two threads at once.
 
-    ``at_hand`` says that the whole body is there already. Every method raises
-    :class:`UploadError`; after one, what was written before it is
+    Every method raises :class:`UploadError`; after one, what was written before it is
     committed where it can be, and the lease is free. With a checksum nothing is committed before
     the whole body agrees: whatever ends it earlier leaves the offset where it was (tus 1.0.0,
     checksum).
@@ -60,7 +59,6 @@ class Appending:
         plan: AppendPlan,
         token: str,
         *,
-        at_hand: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.upload = upload
@@ -76,11 +74,10 @@ class Appending:
         self._clock = clock
         self._committed_at = self._fed_at = clock()
         self._is_open = True
-        store, blob = service.store_of(upload), service.blob_of(upload)
-        if at_hand and plan.offset == 0 and not upload.store_state:
-            self._writer = store.first_writer(blob, token)
-        else:
-            self._writer = store.writer(blob, plan.offset, token, self._is_mine)
+        self._writer = self._new_writer(service.store_of(upload), service.blob_of(upload))
+
+    def _new_writer(self, store: Store, blob: Blob) -> Writer:
+        return store.writer(blob, self._committed, self.token, self._is_mine)
 
     def _is_mine(self) -> bool:
         return leases.is_mine(self._service.model, self.upload.pk, token=self.token)
@@ -248,28 +245,6 @@ class Appending:
         )
         leases.release(self._service.model, self.upload.pk, token=self.token)
         return OffsetMismatch(available, asked)
-
-
-class FirstAppend(Appending):
-    """The whole body of a creation, at hand: the row is inserted when its bytes are there, for
-    nobody knows the upload before the answer."""
-
-    def _record(self, values: dict[str, Any], *, release: bool, completes: bool) -> None:
-        for name, value in {**values, "offset": self.written}.items():
-            setattr(self.upload, name, value)
-        self.upload.lease_token = None if release else self.token
-        insert_row(self.upload, lease_ttl=None if release else COMPLETING_TTL_SECONDS)
-        signals.announce(signals.upload_created, self.upload)
-
-    def give_up(self, error: BaseException) -> None:
-        self.close()
-
-    def drop(self) -> None:
-        if not self.upload._state.adding:
-            super().drop()
-            return
-        self.close()
-        self._service.store_of(self.upload).delete(self._writer.blob, "")
 
 
 def _raise_if_cut(how: BodyEnd) -> None:

@@ -63,6 +63,18 @@ _VIEW_SECONDS = 8.0
 _FLUSH_SECONDS = 0.08
 
 
+class _Handler(BaseHandler):
+    """Django's synchronous handler, which need not look for the view again."""
+
+    def resolve_request(self, request: Any) -> Any:
+        path, match = getattr(request, "tusbridge_match", (None, None))
+        # middleware may have given the request another path, or other routes
+        if path != request.path_info or hasattr(request, "urlconf"):
+            return super().resolve_request(request)
+        request.resolver_match = match
+        return match
+
+
 class Front:
     """An ASGI application around a site's own.
 
@@ -79,7 +91,7 @@ class Front:
         self._routine = ThreadPoolExecutor(threads, thread_name_prefix="tusbridge-routine")
         self._forms = FormThreads()
         self._drives = Drives(self._in_short)
-        self._handler = BaseHandler()
+        self._handler = _Handler()
         self._handler.load_middleware()
         self._has_begun = False
         self._sweeping: asyncio.Task[None] | None = None
@@ -217,7 +229,7 @@ class Front:
         if method == "HEAD":
             await self._drives.flush(upload_id, _FLUSH_SECONDS)
         try:
-            response = await self._respond(scope, method, upload_id, intake)
+            response = await self._respond(scope, match, method, intake)
             if response.status_code == 204 and _is_delete(method, headers):
                 self._drives.end_lost(upload_id)
             if intake is not None and (may_take or intake.has_begun):
@@ -273,8 +285,9 @@ class Front:
         return None
 
     async def _respond(
-        self, scope: Scope, method: str, upload_id: str, intake: Intake | None
+        self, scope: Scope, match: ResolverMatch, method: str, intake: Intake | None
     ) -> HttpResponseBase:
+        upload_id = match.kwargs.get("upload_id", "")
         is_writing = intake is not None and method in {"PATCH", "POST", "PUT"}
         run = self._in_writers if is_writing else self._in_short
         loop = asyncio.get_running_loop()
@@ -288,7 +301,7 @@ class Front:
                 body = WholeBody(chunks, intake.end)
             else:
                 body = DeferredBody()
-            work = run(partial(self._run_view, scope, body))
+            work = run(partial(self._run_view, scope, match, body))
             with self._drives.beginning(upload_id) if is_writing else nullcontext():
                 response = await _within(_VIEW_SECONDS, work, partial(_too_late, scope, body))
             is_busy = isinstance(getattr(response, "tusbridge_error", None), UploadBusy)
@@ -301,7 +314,7 @@ class Front:
             return await self._drive(response.feeding, intake)
         return response
 
-    def _run_view(self, scope: Scope, body: Body) -> HttpResponseBase:
+    def _run_view(self, scope: Scope, match: ResolverMatch, body: Body) -> HttpResponseBase:
         """Django's synchronous handler, in a pool's thread."""
         set_script_prefix(get_script_prefix(scope) or "/")
         signals.request_started.send(sender=self.__class__, scope=scope)
@@ -313,6 +326,7 @@ class Front:
             return bad_request()
         request.tusbridge_body = body
         request.tusbridge_wait = 0.0
+        request.tusbridge_match = request.path_info, match
         response: HttpResponseBase = self._handler.get_response(request)
         if not response.streaming:
             response.close()
@@ -381,14 +395,16 @@ class Front:
             leaving.cancel()
             await self._in_writers(response.close)
 
-    async def _in_short(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._short, _tidily, work)
+    # no coroutines, each of which would cost the loop a task
 
-    async def _in_writers(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._writers, _tidily, work)
+    def _in_short(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._short, _tidily, work)
 
-    async def _in_routine(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._routine, _tidily, work)
+    def _in_writers(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._writers, _tidily, work)
+
+    def _in_routine(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._routine, _tidily, work)
 
 
 async def _find_body(scope: Scope, receive: Receive) -> Intake | None:
@@ -405,12 +421,11 @@ async def _find_body(scope: Scope, receive: Receive) -> Intake | None:
 
 async def _within(
     seconds: float,
-    work: Awaitable[HttpResponseBase],
+    future: asyncio.Future[HttpResponseBase],
     otherwise: Callable[[], HttpResponseBase],
 ) -> HttpResponseBase:
     """The view's answer, or another one when it takes too long: its thread cannot be interrupted,
     but the client need not wait for it."""
-    future = asyncio.ensure_future(work)
     done, _ = await asyncio.wait({future}, timeout=seconds)
     if done:
         return future.result()

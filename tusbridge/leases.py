@@ -63,6 +63,8 @@ _ACQUIRE_FIRST = Update(_AT_OFFSET & Q(length__isnull=True), _TAKEN)
 _RENEW = Update(_MINE_UPLOADING, _TAKEN)
 _COMMIT = Update(_IN_BETWEEN, {**_MOVED, "lease_until": _UNTIL})
 _COMMIT_LAST = Update(_IN_BETWEEN, {**_MOVED, **_FREED})
+_COMMIT_FIRST = Update(_AT_OFFSET, {**_TAKEN, **_MOVED})
+_COMMIT_FIRST_AND_LAST = Update(_AT_OFFSET, {**_FREED, **_MOVED})
 _COMPLETE = Update(_MINE_UPLOADING, {"status": Status.COMPLETE, **_FREED})
 _RELEASE = Update(_MINE, _FREED)
 
@@ -131,6 +133,26 @@ def commit(
     given = {"pk": pk, "token": token, "old": old, "new": new, "ttl": timedelta(seconds=ttl)}
     statement = _COMMIT_LAST if release else _COMMIT
     return _insist(lambda: _run(statement, model, given, values))
+
+
+def commit_first(
+    model: type[AbstractUpload],
+    pk: Any,
+    *,
+    token: str,
+    new: int,
+    ttl: float | None,
+    values: Mapping[str, Any],
+) -> bool:
+    """:func:`acquire` and :func:`commit` in one, from offset 0 to ``new`` bytes; with a ``ttl`` in
+    seconds the lease is kept. False: somebody holds it, or has moved the offset.
+
+    :raises DatabaseUnavailable: the bytes may count or not.
+    """
+    if ttl is None:
+        return _run(_COMMIT_FIRST_AND_LAST, model, {"pk": pk, "offset": 0, "new": new}, values)
+    given = {"pk": pk, "offset": 0, "new": new, "token": token, "ttl": timedelta(seconds=ttl)}
+    return _run(_COMMIT_FIRST, model, given, values)
 
 
 def complete(

@@ -10,7 +10,8 @@ from typing import Any
 from django.utils import timezone
 
 from tusbridge import adopting, chunks, leases, signals
-from tusbridge.appending import Appending, FirstAppend
+from tusbridge.appending import Appending
+from tusbridge.at_hand import AppendAtHand, CreationAtHand
 from tusbridge.body import BodyEnd
 from tusbridge.chunks import Chunk, FirstChunk
 from tusbridge.completing import Completion
@@ -267,7 +268,7 @@ class UploadService:
         token = leases.new_token()
         plan = rules.plan_create(request, self.policy.limits(actor))
         if at_hand and is_named_by_id(self.model):
-            return FirstAppend(self, self._new(request, actor), plan, token, at_hand=True)
+            return CreationAtHand(self, self._new(request, actor), plan, token)
         upload = self._insert(request, actor, token=token)
         return Appending(self, upload, plan, token)
 
@@ -344,6 +345,8 @@ class UploadService:
                 self.settle_soon(upload)
                 return None
             token = leases.new_token()
+            if at_hand and _has_nothing(upload) and plan.length is None:
+                return AppendAtHand(self, upload, plan, token)
             if upload.is_complete or leases.acquire(
                 self.model,
                 upload.pk,
@@ -354,7 +357,7 @@ class UploadService:
             ):
                 if plan.length is not None:
                     upload.length = plan.length
-                return Appending(self, upload, plan, token, at_hand=at_hand)
+                return Appending(self, upload, plan, token)
             upload = self.find_to_append(upload.upload_id, actor)
             rules.plan_append(upload.state, request, limits)
             if time.monotonic() + BUSY_POLL_SECONDS > deadline:
@@ -509,6 +512,12 @@ class UploadService:
     def blob_of(self, upload: AbstractUpload) -> Blob:
         """This upload's bytes, as the store knows them."""
         return Blob(key=upload.upload_id, state=upload.store_state)
+
+
+def _has_nothing(upload: AbstractUpload) -> bool:
+    """Whether there are no bytes, nor anybody who writes some."""
+    is_fresh = upload.offset == 0 and not upload.store_state and upload.lease_token is None
+    return is_fresh and not upload.is_complete
 
 
 def _verify_empty(plan: AppendPlan) -> None:

@@ -21,10 +21,13 @@ _APPS = "{root}/benchmarks/peers/apps"
 _UVICORN = (
     *("-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--workers", "1"),
     *("--no-access-log", "--log-level", "warning", "--app-dir", _APPS),
+    # whoever asks is on 127.0.0.1, which would be trusted like a proxy
+    "--no-proxy-headers",
 )
 _GUNICORN = (
     *("-m", "gunicorn", "--bind", "127.0.0.1:{port}", "-k", "gthread", "--threads", "4"),
     *("--workers", "1", "--timeout", "300", "--no-control-socket"),
+    "--forwarded-allow-ips=",
 )
 _ONE_LOOP = "1 process, one event loop (uvloop)"
 _FOUR_THREADS = "1 process, 4 threads"
@@ -79,7 +82,7 @@ def in_venv(
 
 
 def original() -> Peer:
-    """The package whose contract ``legacy`` keeps, with the site of ``benchmarks.legacy``."""
+    """The package whose contract ``legacy`` keeps, with the site of ``benchmarks.chunked_site``."""
     version = functools.partial(installed_version, ORIGINAL, "django-chunked-upload-patched")
     return Peer(
         name="chunked",

@@ -207,7 +207,7 @@ def no_download_before(client: Client) -> None:
     for begin_to_fill in (False, True):
         if begin_to_fill:
             expect_status(client.patch(begun, 0, b"12345"), 204)
-        response = client.send("GET", url)
+        response = client.download(url)
         expect(response.status >= 400, "expected no download of an unfinished final", response)
 
 

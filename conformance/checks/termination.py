@@ -7,7 +7,7 @@ import time
 from ..client import Client, sample
 from ..expect import expect, expect_status
 from ..partials import final_of, make_all
-from ..registry import check
+from ..registry import NotTestable, check
 from ..wire import ConnectionLost, TimedOut
 
 _EXTENSION = "termination"
@@ -42,12 +42,22 @@ def delete_unfinished(client: Client) -> None:
     title="a complete upload deleted is gone, its download too",
 )
 def delete_complete(client: Client) -> None:
-    for body in (b"1234567890", b""):
-        url = client.create_complete(body)
-        expect_status(client.delete(url), 204)
-        client.expect_gone(url)
-        response = client.send("GET", url)
-        expect(response.status >= 400, "expected no download of a deleted upload", response)
+    _expect_deleted(client, client.create_complete(b"1234567890"))
+
+
+@check(
+    "row-102-delete-empty",
+    row=102,
+    level="MUST",
+    section=_SECTION,
+    extension=_EXTENSION,
+    title="an empty upload deleted is gone",
+)
+def delete_empty(client: Client) -> None:
+    response = client.post({"Upload-Length": "0"})
+    if response.status != 201:
+        raise NotTestable("the server takes no empty uploads: row 51")
+    _expect_deleted(client, client.location(response))
 
 
 @check(
@@ -60,11 +70,13 @@ def delete_complete(client: Client) -> None:
 )
 def delete_a_final(client: Client) -> None:
     client.require("concatenation")
-    url = final_of(client, *make_all(client))
+    _expect_deleted(client, final_of(client, *make_all(client)))
+
+
+def _expect_deleted(client: Client, url: str) -> None:
     expect_status(client.delete(url), 204)
     client.expect_gone(url)
-    response = client.send("GET", url)
-    expect(response.status >= 400, "expected no download of a deleted upload", response)
+    client.expect_no_download(url, "a deleted upload")
 
 
 @check(

@@ -37,7 +37,7 @@ def version_in_every_answer(client: Client) -> None:
 def version_in_downloads(client: Client) -> None:
     """tus 1.0.0 knows no GET; the row says any method but OPTIONS."""
     for url in (client.create_complete(b"1234567890"), client.create(), client.unknown_url()):
-        _expect_version(client.send("GET", url))
+        _expect_version(client.download(url))
 
 
 @check(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from conformance.checks import ALL
-from conformance.runner import Outcome, run_check
+from conformance.runner import Outcome, run_checks
 from conformance.target import Target
 from tests.conformance.http_server import Answer, Request, serving
 from tests.conformance.reference import Reference, Refused, Upload
+
+JOBS = 8
 
 
 class NoVersionTold(Reference):
@@ -85,6 +89,34 @@ def test_no_downloads_are_no_fault() -> None:
     assert set(outcomes.values()) == {Outcome.NOT_TESTABLE}
 
 
+def test_downloads_need_not_be_tried() -> None:
+    asked: list[str] = []
+
+    class Watched(Reference):
+        def answer(self, request: Request) -> Answer:
+            if "X-HTTP-Method-Override" not in request.fields:
+                asked.append(request.method)
+            return super().answer(request)
+
+    outcomes = _outcomes(Watched, ("row-",), downloads=False)
+    assert "GET" not in asked
+    assert "HEAD" in asked
+    assert [name for name, outcome in outcomes.items() if outcome is Outcome.FAIL] == []
+    untold = [name for name in outcomes if name.startswith(("row-126", "row-127", "row-128"))]
+    assert {outcomes[name] for name in untold} == {Outcome.NOT_TESTABLE}
+
+
+def test_what_is_not_announced_can_be_assumed() -> None:
+    class Shy(Reference):
+        extensions = ("creation",)
+
+    names = ("row-101-delete-unf", "row-093-right-checksum")
+    assert set(_outcomes(Shy, names).values()) == {Outcome.NOT_ANNOUNCED}
+    assumed = _outcomes(Shy, names, assumed=("termination",))
+    assert assumed["row-101-delete-unfinished"] is Outcome.PASS
+    assert assumed["row-093-right-checksum"] is Outcome.NOT_ANNOUNCED
+
+
 def test_each_of_these_faults_is_one() -> None:
     failed = {
         NoVersionTold: "row-001-version-in-every-answer",
@@ -96,8 +128,10 @@ def test_each_of_these_faults_is_one() -> None:
         assert _outcomes(server, (name,)) == {name: Outcome.FAIL}
 
 
-def _outcomes(server: type[Reference], beginnings: tuple[str, ...]) -> dict[str, Outcome]:
+def _outcomes(
+    server: type[Reference], beginnings: tuple[str, ...], **facts: Any
+) -> dict[str, Outcome]:
     with serving(server().answer) as address:
-        target = Target(url=f"{address}/files/", headers=(("Authorization", "one"),))
+        target = Target(url=f"{address}/files/", headers=(("Authorization", "one"),), **facts)
         chosen = [check for check in ALL if check.id.startswith(beginnings)]
-        return {check.id: run_check(check, target).outcome for check in chosen}
+        return {result.check.id: result.outcome for result in run_checks(chosen, target, JOBS)}

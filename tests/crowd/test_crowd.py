@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.measure import cpu_seconds
+from benchmarks.processes import cpu_seconds
 from tests.crowd.wire import (
     KIB,
     SlowUpload,

@@ -5,6 +5,7 @@ journal is replayed by mounting the copy, and SQLite replays its own when it is 
 with a cache of its own that lies about flushes is beyond this.
 """
 
+import json
 import os
 import signal
 import sqlite3
@@ -134,15 +135,20 @@ def _lack_of(promise: Promise, database: Path, files: Path) -> str:
         return "the finished upload is not marked complete"
     if promise.offset == 0 and not is_whole:
         return ""
-    upload_id = support.id_of(promise.url)
-    partial = files.with_name(f"{files.name}.partial") / upload_id[:2] / upload_id
-    path = files / row["file"] if is_whole else partial
+    path = files / row["file"] if is_whole else _unfinished(row, files)
     if not path.exists():
         return f"{path.relative_to(files.parent)} is not there"
     kept = path.read_bytes()[: promise.offset]
     if kept != promise.content[: promise.offset]:
         return f"wrong from byte {support.first_difference(kept, promise.content)} on"
     return ""
+
+
+def _unfinished(row: dict[str, Any], files: Path) -> Path:
+    """Where the bytes are, by what the row says: in one file, for nobody was disturbed."""
+    (segment,) = json.loads(row["store_state"]).get("segments", [[0, ""]])
+    name = ".".join(filter(None, (row["upload_id"], segment[1])))
+    return files.with_name(f"{files.name}.partial") / name[:2] / name
 
 
 def _row(database: Path, upload_id: str) -> dict[str, Any] | None:

@@ -65,15 +65,19 @@ class Writer:
         upload = self.service.find(self.upload_id, self.actor, lambda actor, upload: None)
         request = AppendRequest(offset=upload.offset, content_length=None)
         wait = self.random.uniform(0, 0.6)
-        appending = self.service.begin_append(upload, request, self.actor, wait=wait)
+        # the very first bytes come as a small file does, from all writers at once
+        at_hand = upload.offset == 0
+        appending = self.service.begin_append(
+            upload, request, self.actor, wait=wait, at_hand=at_hand
+        )
         assert appending is not None
         start = position = appending.upload.offset
-        for _ in range(self.random.randint(1, 8)):
+        for _ in range(1 if at_hand else self.random.randint(1, 8)):
             count = self.random.randint(1, 200)
             stop = position + count * BLOCK
             chunks = [block(at, appending.token) for at in range(position, stop, BLOCK)]
             position = stop
-            appending.feed(chunks, commit=self.random.random() < 0.6)
+            appending.feed(chunks, commit=not at_hand and self.random.random() < 0.6)
             start = self._acknowledge(start, appending)
             time.sleep(self.random.uniform(0, 0.02))
         appending.end(BodyEnd.WHOLE)

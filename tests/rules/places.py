@@ -25,3 +25,16 @@ def finished(server: Server) -> Path:
 def unfinished(server: Server) -> Path:
     """The folder of unfinished ones."""
     return finished(server).with_name(f"{finished(server).name}.partial")
+
+
+def bytes_of(server: Server, upload_id: str) -> Path:
+    """The one file with an unfinished upload's bytes; its lock file has the same name and more."""
+    found = (unfinished(server) / upload_id[:2]).glob(f"{upload_id}*")
+    (path,) = (one for one in found if one.suffix != ".lock")
+    return path
+
+
+def lock_of(server: Server, upload_id: str) -> Path:
+    """The lock file of an upload that was appended to."""
+    path = bytes_of(server, upload_id)
+    return path.with_name(f"{path.name}.lock")

@@ -14,7 +14,7 @@ import pytest
 from conformance.client import Client
 from conformance.wire import Response
 from tests.faults.support import client_of, wait_for
-from tests.rules.places import finished, rows, unfinished
+from tests.rules.places import bytes_of, finished, rows, unfinished
 from tests.rules.raw import path_of
 from tests.support.servers import Server, running
 
@@ -196,7 +196,7 @@ def test_r3_bytes_that_were_never_acknowledged_are_written_over(tmp_path: Path) 
         assert client.patch(url, 0, content[:5]).status == 204
         upload_id = url.rpartition("/")[2]
         server.kill()
-        path = unfinished(server) / upload_id[:2] / upload_id
+        path = bytes_of(server, upload_id)
         assert path.read_bytes() == content[:5]
         with path.open("ab") as file:
             file.write(b"X" * 100)
@@ -220,7 +220,7 @@ def test_r3_bytes_of_an_upload_that_is_whole_are_cut_off(tmp_path: Path) -> None
         with closing(connection):
             server.kill()
         upload_id = url.rpartition("/")[2]
-        with (unfinished(server) / upload_id[:2] / upload_id).open("ab") as file:
+        with bytes_of(server, upload_id).open("ab") as file:
             file.write(b"dXXXX")
         server.start()
         client.expect_offset(url, 9)

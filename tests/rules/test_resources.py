@@ -18,7 +18,7 @@ import pytest
 from conformance.client import Client
 from tests.crowd.wire import Wire, head, run
 from tests.faults.support import client_of, wait_for
-from tests.rules.places import data_of, finished, rows, unfinished
+from tests.rules.places import data_of, finished, lock_of, rows, unfinished
 from tests.rules.raw import HEAD, exchange, path_of
 from tests.support.servers import Server, running
 
@@ -29,8 +29,7 @@ from tests.support.servers import Server, running
 def locked(server: Server, url: str) -> Iterator[None]:
     """The upload's file lock is held by somebody who does not let go: a process that was stopped
     in mid-write."""
-    upload_id = url.rpartition("/")[2]
-    fd = os.open(unfinished(server) / upload_id[:2] / f"{upload_id}.lock", os.O_RDWR)
+    fd = os.open(lock_of(server, url.rpartition("/")[2]), os.O_RDWR)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         yield
@@ -45,7 +44,8 @@ def test_r9_locks_that_others_hold_stop_nobody_else_and_no_one_for_ever(
     whoever has nothing to do with it does not notice."""
     urls = [client.create(10) for _ in range(6)]
     for url in urls:
-        assert client.patch(url, 0, b"hello").status == 204
+        assert client.patch(url, 0, b"hel").status == 204
+        assert client.patch(url, 3, b"lo").status == 204
     other = client.create(10)
 
     def append(url: str) -> int:
@@ -221,12 +221,14 @@ def test_r54_slow_heads_beside_a_download_and_an_upload_cost_no_thread(
 
 
 def test_r55_a_finished_upload_is_one_file(server: Server, client: Client) -> None:
-    """None before its first byte, one and the file of its lock while it grows, then one; after its
-    end none. Folders are shared."""
+    """None before its first byte, one while it grows, and the file of its lock if it grew more than
+    once; then one, and after its end none. Folders are shared."""
     content = b"helloworld"
     url = client.create(len(content))
     assert not of(server, url)
-    assert client.patch(url, 0, content[:5]).status == 204
+    for offset, until in ((0, 3), (3, 5)):
+        assert client.patch(url, offset, content[offset:until]).status == 204
+        assert of(server, url)
     assert len(of(server, url)) == 2
     assert client.patch(url, 5, content[5:]).status == 204
     assert of(server, url) == [file_of(server, url)]

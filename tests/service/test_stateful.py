@@ -110,23 +110,35 @@ class Machine(RuleBasedStateMachine):
         length=st.integers(0, LONGEST),
         is_deferred=st.booleans(),
         sent=st.integers(0, LONGEST),
+        at_hand=st.booleans(),
         fault=faults,
     )
-    def create(self, length: int, is_deferred: bool, sent: int, fault: Fault | None) -> Any:
-        return self._create(length, is_deferred, sent, "", fault)
+    def create(
+        self, length: int, is_deferred: bool, sent: int, at_hand: bool, fault: Fault | None
+    ) -> Any:
+        return self._create(length, is_deferred, sent, "", at_hand, fault)
 
     @rule(
         target=partials,
         length=st.integers(0, LONGEST),
         is_deferred=st.booleans(),
         sent=st.integers(0, LONGEST),
+        at_hand=st.booleans(),
         fault=faults,
     )
-    def create_partial(self, length: int, is_deferred: bool, sent: int, fault: Fault | None) -> Any:
-        return self._create(length, is_deferred, sent, "partial", fault)
+    def create_partial(
+        self, length: int, is_deferred: bool, sent: int, at_hand: bool, fault: Fault | None
+    ) -> Any:
+        return self._create(length, is_deferred, sent, "partial", at_hand, fault)
 
     def _create(
-        self, length: int, is_deferred: bool, sent: int, kind: str, fault: Fault | None
+        self,
+        length: int,
+        is_deferred: bool,
+        sent: int,
+        kind: str,
+        at_hand: bool,
+        fault: Fault | None,
     ) -> Any:
         self.serial += 1
         text = hashlib.sha256(str(self.serial).encode()).digest()[:length]
@@ -145,7 +157,7 @@ class Machine(RuleBasedStateMachine):
         def work(service: UploadService) -> Any:
             if not body:
                 return service.create(request, NOBODY)
-            appending = service.begin_create(request, NOBODY)
+            appending = service.begin_create(request, NOBODY, at_hand=at_hand)
             try:
                 appending.feed([body])
                 return service.end_create(appending, BodyEnd.WHOLE)
@@ -167,6 +179,7 @@ class Machine(RuleBasedStateMachine):
         check=st.sampled_from(["none", "right", "wrong"]),
         end=st.sampled_from([BodyEnd.WHOLE, BodyEnd.WHOLE, BodyEnd.GONE, BodyEnd.STOPPING]),
         tells=st.booleans(),
+        at_hand=st.booleans(),
         fault=faults,
     )
     def append(
@@ -176,6 +189,7 @@ class Machine(RuleBasedStateMachine):
         check: str,
         end: BodyEnd,
         tells: bool,
+        at_hand: bool,
         fault: Fault | None,
     ) -> None:
         expected = self.known[upload_id]
@@ -193,9 +207,13 @@ class Machine(RuleBasedStateMachine):
 
         def work(service: UploadService) -> int:
             upload = service.find_to_append(upload_id, NOBODY)
-            appending = service.begin_append(upload, request, NOBODY, wait=0)
+            appending = service.begin_append(upload, request, NOBODY, wait=0, at_hand=at_hand)
             if appending is None:
                 return upload.offset
+            if at_hand:
+                appending.feed([body] if body else [])
+                appending.end(BodyEnd.WHOLE)
+                return appending.upload.offset
             for position in range(0, len(body), 5):
                 appending.feed([body[position : position + 5]], commit=True)
             appending.end(end)

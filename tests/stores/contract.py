@@ -62,6 +62,31 @@ class StoreContract:
         store.complete(blob, NAME, 10, ONE, yes)
         assert b"".join(store.open(NAME, start, stop)) == expected
 
+    def test_first_bytes_count_by_the_state_that_sync_gives(
+        self, store: Store, finished: Callable[[str], bytes]
+    ) -> None:
+        blob = store.create(KEY, 10)
+        with store.first_writer(blob, ONE) as writer:
+            writer.write([b"he", b"llo"])
+            assert writer.offset == 5
+            blob = writer.sync()
+        # somebody who did not come first, and whose bytes are in no row
+        with store.first_writer(store.create(KEY, 10), TWO) as late:
+            late.write([b"HELLO"])
+            late.sync()
+        assert store.available(blob, 5) == 5
+        assert b"".join(store.read_unfinished(blob, 0, 5)) == b"hello"
+        blob = write(store, blob, 5, b"world", token=TWO)
+        store.complete(blob, NAME, 10, TWO, yes)
+        assert finished(NAME) == b"helloworld"
+        store.delete(late.blob, "")
+        assert strays(store) == []
+
+    def test_first_bytes_that_were_never_synced_leave_nothing(self, store: Store) -> None:
+        with store.first_writer(store.create(KEY, 10), ONE) as writer:
+            writer.write([b"hello"])
+        assert strays(store) == []
+
     def test_what_lies_beyond_the_offset_is_cut_off(
         self, store: Store, finished: Callable[[str], bytes]
     ) -> None:

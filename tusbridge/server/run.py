@@ -1,6 +1,7 @@
 """Starting the server: folders, key, migrations, then granian."""
 
 import contextlib
+import ctypes
 import errno
 import logging
 import os
@@ -28,6 +29,10 @@ _BACKPRESSURE = 16384
 _BACKLOG = 4096
 # File descriptors that 10,000 slow uploads need: a socket and two files each.
 _DESCRIPTORS = 65536
+# Bodies come in pieces that are freed by the mebibyte. What malloc gives back, the next body asks
+# for again, and pays a page fault for every 4 KiB: half the CPU of a PATCH of 8 MiB. So it keeps
+# some, and asks the system only for what is larger than any piece (mallopt(3)).
+_MALLOPT = {"M_TRIM_THRESHOLD": (-1, 8 * 1024 * 1024), "M_MMAP_THRESHOLD": (-3, 4 * 1024 * 1024)}
 
 
 def serve() -> None:
@@ -39,6 +44,7 @@ def serve() -> None:
     check_port(config)
     check_file_system(config)
     raise_descriptor_limit()
+    keep_memory()
     announce(config)
     from django.db import connections  # noqa: PLC0415 after set_up
     from granian.constants import HTTPModes, Interfaces, Loops  # noqa: PLC0415
@@ -52,7 +58,7 @@ def serve() -> None:
         port=config.port,
         interface=Interfaces.ASGI,
         workers=config.workers,
-        loop=Loops.asyncio,
+        loop=Loops.uvloop,
         # where HTTP/2 is looked out for, a client that says nothing, or `P`, is waited for for ever
         http=HTTPModes.http1,
         backlog=_BACKLOG,
@@ -64,6 +70,14 @@ def serve() -> None:
         log_enabled=False,
     )
     server.serve()
+
+
+def keep_memory() -> None:
+    """Have malloc keep what is freed, in this process and its workers; only glibc can be told."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        for parameter, value in _MALLOPT.values():
+            mallopt(parameter, value)
 
 
 def set_up() -> "ServerConfig":

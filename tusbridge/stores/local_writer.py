@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tusbridge.errors import BlobTruncated, LeaseLost, StoreError
-from tusbridge.files import flock_within, lock_file, sync_path
+from tusbridge.files import begin_writing, flock_within, lock_file, sync_path
 from tusbridge.stores.base import Blob, Writer
 from tusbridge.stores.files import make_folders
 from tusbridge.stores.local_errors import store_errors
@@ -20,6 +20,8 @@ logger = logging.getLogger("tusbridge.store")
 
 # Chunks in one pwritev: below the kernel's limit of 1024.
 _VECTOR = 512
+# Bytes for which the disk is asked to begin, before the sync at the commit waits for it.
+_WRITE_BEHIND = 8 * 1024 * 1024
 
 
 class LocalWriter(Writer):
@@ -34,7 +36,8 @@ class LocalWriter(Writer):
         still_mine: Callable[[], bool],
     ) -> None:
         self.offset = offset
-        self._start = offset
+        # up to where the disk was asked to begin
+        self._begun = offset
         self._store = store
         self.blob = blob
         self._token = token.encode()
@@ -132,6 +135,10 @@ class LocalWriter(Writer):
                 count -= len(pending.pop(0))
             if count:
                 pending[0] = memoryview(pending[0])[count:]
+        if self._store.durable and self.offset - self._begun >= _WRITE_BEHIND:
+            begin = self._begun - self._segment.start
+            begin_writing(self._data, begin, self.offset - self._begun)
+            self._begun = self.offset
 
     def sync(self) -> Blob:
         if self._unsynced and self._store.durable and self._data is not None:
@@ -160,6 +167,7 @@ class FirstWriter(LocalWriter):
         self._may_be_known = False
 
     def write(self, chunks: Sequence[bytes]) -> None:
+        assert not self._may_be_known, "once others may know of the segment, it has to be locked"
         with store_errors():
             if self._data is None:
                 self._data = self._make_file()

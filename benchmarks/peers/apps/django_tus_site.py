@@ -1,4 +1,7 @@
-"""A site of Django with django-tus alone; PLACE is the folder of its data."""
+"""A site of Django with django-tus alone; PLACE is the folder of its data.
+
+MAX_SIZE, where it is set, is the largest upload in bytes.
+"""
 
 import os
 
@@ -18,6 +21,8 @@ settings.configure(
     TUS_UPLOAD_DIR=UPLOADS,
     TUS_DESTINATION_DIR=FINISHED,
     TUS_UPLOAD_URL="/files",
+    # its own default
+    TUS_MAX_FILE_SIZE=int(os.environ.get("MAX_SIZE", 4 * 2**30)),
     # its README: above the client's chunks
     DATA_UPLOAD_MAX_MEMORY_SIZE=2**31,
     # uploads live in the cache: one that keeps a thousand of them
@@ -31,6 +36,9 @@ settings.configure(
 )
 os.makedirs(UPLOADS, exist_ok=True)
 os.makedirs(FINISHED, exist_ok=True)
+# It moves finished files by os.renames, which would take the emptied folder away.
+with open(os.path.join(UPLOADS, "keep"), "wb"):
+    pass
 django.setup()
 
 from django.core.wsgi import get_wsgi_application  # noqa: E402 needs the settings

@@ -1,4 +1,7 @@
-"""A site of Django REST framework with drf-tus alone; PLACE is the folder of its data."""
+"""A site of Django REST framework with drf-tus alone; PLACE is the folder of its data.
+
+MAX_SIZE, where it is set, is the largest upload in bytes.
+"""
 
 import os
 
@@ -20,7 +23,11 @@ settings.configure(
         "rest_framework_tus",
     ],
     MIDDLEWARE=["rest_framework_tus.middleware.TusMiddleware"],
-    REST_FRAMEWORK_TUS={"UPLOAD_DIR": os.path.join(PLACE, "uploads")},
+    REST_FRAMEWORK_TUS={
+        "UPLOAD_DIR": os.path.join(PLACE, "uploads"),
+        # its own default
+        "MAX_FILE_SIZE": int(os.environ.get("MAX_SIZE", 4 * 2**30)),
+    },
     # a chunk is read into memory whole, and Django refuses more than this
     DATA_UPLOAD_MAX_MEMORY_SIZE=2**31,
     DATABASES={

@@ -2,7 +2,8 @@
 
 ``weed server`` is a master, a volume server and a filer in one process. The filer, which speaks
 tus, listens on PORT; the other ports are free ones. Told to stop, ``weed`` takes a quarter of a
-minute to leave its cluster; its data are thrown away here, so it is killed.
+minute to leave its cluster; its data are thrown away here, so it is killed. MAX_SIZE, where it is
+set, is the largest upload in bytes, of which whole MiB count.
 """
 
 import os
@@ -40,6 +41,8 @@ def options(port: str, folder: str) -> dict[str, object]:
         "filer.port": port,
         "filer.port.grpc": filer_grpc,
         "filer.localSocket": os.path.join(folder, "filer.sock"),
+        # its own default
+        "filer.tusMaxSizeMB": int(os.environ.get("MAX_SIZE", 5120 * 2**20)) >> 20,
     }
 
 

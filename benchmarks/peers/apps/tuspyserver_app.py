@@ -1,4 +1,4 @@
-"""tuspyserver as its README sets it up; PLACE is the folder of its files."""
+"""tuspyserver as its README sets it up; PLACE is the folder of its files, MAX_SIZE the largest."""
 
 import os
 
@@ -23,4 +23,10 @@ app.add_middleware(
         "Upload-Length",
     ],
 )
-app.include_router(create_tus_router(files_dir=os.path.join(os.environ["PLACE"], "files")))
+app.include_router(
+    create_tus_router(
+        files_dir=os.path.join(os.environ["PLACE"], "files"),
+        # its own default
+        max_size=int(os.environ.get("MAX_SIZE", "128849018880")),
+    )
+)

@@ -179,7 +179,7 @@ class MissingOffsetIsZero(Reference):
             super().judge_offset(upload, request)
 
 
-@caught_by("row-033-no-offset")
+@caught_by("row-033-no-offset-is-400")
 class MissingOffsetIsAConflict(Reference):
     def judge_offset(self, upload: Upload, request: Request) -> None:
         if "Upload-Offset" not in request.fields:

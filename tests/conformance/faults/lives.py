@@ -140,6 +140,7 @@ class _Kept(Reference):
     "row-014-post-as-delete",
     "row-101-delete-unfinished",
     "row-102-delete-complete",
+    "row-102-delete-empty",
     "row-102-delete-a-final",
     "row-103-delete-again",
     "row-104-delete-during-patch",
@@ -156,7 +157,7 @@ class BegunUploadsAreNotDeleted(_Kept):
         return 0 < len(upload.data) != upload.length
 
 
-@caught_by("row-102-delete-complete")
+@caught_by("row-102-delete-empty")
 class EmptyUploadsAreNotDeleted(_Kept):
     def is_kept(self, upload: Upload) -> bool:
         return upload.length == 0

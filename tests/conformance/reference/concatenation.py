@@ -77,7 +77,7 @@ class Concatenation(Creation):
 
     def same_final(self, final: Upload) -> str | None:
         """The Location of one made before from the same list."""
-        for key, other in self.uploads.items():
+        for key, other in list(self.uploads.items()):
             if self.is_same(other, final):
                 return f"/files/{key}"
         return None

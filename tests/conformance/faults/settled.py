@@ -1,10 +1,12 @@
-"""Answers of the extensions that do not tell the version, and what of a version is not judged."""
+"""Faults that the checks of real servers brought up."""
 
 from __future__ import annotations
 
+import time
+
 from tests.conformance.faults.registry import caught_by
 from tests.conformance.http_server import Answer, Request
-from tests.conformance.reference import Reference
+from tests.conformance.reference import Reference, Upload
 
 _CHECK = "row-001-version-in-every-answer"
 
@@ -56,3 +58,18 @@ class AnotherVersionTold(Reference):
         answer = super().answer(request)
         answer.fields["Tus-Resumable"] = "1.0"
         return answer
+
+
+@caught_by(
+    "row-044-silence-holds-up-no-head",
+    "row-017-head-leaves-a-running-patch-alone",
+    timeout_seconds=4,
+)
+class HeadWaitsForTheWriter(Reference):
+    read_timeout_seconds = 10
+
+    def head(self, upload: Upload, request: Request) -> Answer:
+        deadline = time.monotonic() + 1.5
+        while upload.writer is not None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return super().head(upload, request)

@@ -1,0 +1,188 @@
+"""Rounds: who is measured when, and what becomes of those that fail."""
+
+import shutil
+import sys
+import time
+import traceback
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.deadline import Deadline
+from benchmarks.failures import Failed, NotOffered
+from benchmarks.figures import CPU_GIB, WALL_GIB, Part
+from benchmarks.measure import Server
+from benchmarks.peers.base import Peer
+from benchmarks.rows.base import Row, RowPart, Sizes, Turn
+from benchmarks.rows.uploads import warm_up
+from benchmarks.servers import serving
+
+# Servers that need more for a GiB get a quarter of the bytes.
+_SLOW_CPU, _SLOW_WALL = 5.0, 20.0
+_WARM_UP_LIMIT_SECONDS = 30.0
+STARTS = "starting and stopping"
+# whose study a row is, where one is
+STUDIED = "tusbridge"
+
+Task = tuple[Row, RowPart]
+
+
+@dataclass(slots=True, kw_only=True)
+class Runner:
+    """All that is measured in one run. ``place`` is a folder for data.
+
+    Afterwards ``parts`` has the figures and failures, ``seconds`` the time that each row took,
+    ``slow`` whose uploads were smaller, ``errors`` the benchmark's own mistakes.
+    """
+
+    peers: list[Peer]
+    rows: list[Row]
+    rounds: int
+    sizes: Sizes
+    place: Path
+    postgres: str = ""
+    parts: dict[str, Part] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    slow: set[str] = field(default_factory=set)
+    errors: list[str] = field(default_factory=list)
+    _judged: set[str] = field(default_factory=set)
+
+    def run(self) -> None:
+        """Measure everything."""
+        for row in self.rows:
+            for one in row.parts:
+                self.parts[one.name] = Part(row=row.number, name=one.name, title=one.title)
+        for number in range(self.rounds):
+            turn = number % len(self.peers)
+            for peer in self.peers[turn:] + self.peers[:turn]:
+                for rows in self._groups(number):
+                    self._serve(peer, rows, number)
+            for row in self.rows:
+                if row.beside and number < row.rounds:
+                    self._measure_beside(row)
+        for row in self.rows:
+            if row.study:
+                self._study(row)
+
+    def _measure_beside(self, row: Row) -> None:
+        assert row.beside
+        name, title, measure = row.beside
+        place = self.place / f"beside-{row.number}"
+        with self._timed(row, title), self._mistakes_noted(title):
+            part = self.parts[row.parts[0].name]
+            part.titles[name] = title
+            part.add(name, measure(place, self.sizes))
+        shutil.rmtree(place, ignore_errors=True)
+
+    def _study(self, row: Row) -> None:
+        assert row.study
+        place = self.place / f"study-{row.number}"
+        for peer in self.peers:
+            if peer.name == STUDIED:
+                with self._timed(row, row.title), self._mistakes_noted(row.title):
+                    part = row.study(peer, self.sizes, place, self.postgres)
+                    self.parts[part.name] = part
+        shutil.rmtree(place, ignore_errors=True)
+
+    @contextmanager
+    def _timed(self, row: Row, what: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        took = time.monotonic() - started
+        self.seconds[f"row {row.number}"] += took
+        say(f"{what} {took:.1f} s")
+
+    @contextmanager
+    def _mistakes_noted(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self.errors.append(f"{what}: {error!r}")
+            traceback.print_exc()
+
+    def _groups(self, number: int) -> Iterator[list[Row]]:
+        """Rows that one server does in turn."""
+        due = [row for row in self.rows if number < row.rounds]
+        yield [row for row in due if not row.fresh]
+        yield from ([row] for row in due if row.fresh)
+
+    def _serve(self, peer: Peer, rows: list[Row], number: int) -> None:
+        todo = [(row, one) for row in rows for one in row.parts if self._is_due(peer, one)]
+        while todo:
+            place = self.place / f"{number}-{peer.name}-{todo[0][1].name}"
+            started = time.monotonic()
+            inside = 0.0
+            try:
+                with serving(peer, place) as server:
+                    inside = -time.monotonic()
+                    self._work(peer, server, todo, number)
+                    inside += time.monotonic()
+            except Failed as error:
+                for _, one in todo:
+                    self._fail(peer, one, number, str(error))
+                todo.clear()
+            shutil.rmtree(place, ignore_errors=True)
+            self.seconds[STARTS] += time.monotonic() - started - inside
+
+    def _is_due(self, peer: Peer, one: RowPart) -> bool:
+        part = self.parts[one.name]
+        why = peer.without.get(one.name, "")
+        if why:
+            part.skipped[peer.name] = why
+        return one.suits(peer) and peer.name not in part.failed | part.skipped
+
+    def _work(self, peer: Peer, server: Server, todo: list[Task], number: int) -> None:
+        """Take tasks from the list until there are no more, or one has failed."""
+        kept: dict[str, Any] = {}
+        is_first, is_well = True, True
+        while todo and is_well:
+            row, one = todo.pop(0)
+            started = time.monotonic()
+            try:
+                if is_first and peer.protocol == "tus":
+                    self._warm_up(peer, server)
+                with Deadline(row.limit_seconds) as deadline:
+                    turn = self._turn(peer, server, deadline, kept)
+                    self.parts[one.name].add(peer.name, one.run(turn))
+                    if turn.remarks:
+                        self.parts[one.name].remarks[peer.name] = turn.remarks
+            except NotOffered as error:
+                self.parts[one.name].skipped[peer.name] = str(error)
+            except Failed as error:
+                is_well = False
+                self._fail(peer, one, number, f"{error}{server.end() and '; ' + server.end()}")
+            except Exception as error:
+                is_well = False
+                self.errors.append(f"{peer.name}, {one.name}: {error!r}")
+                traceback.print_exc()
+                self._fail(peer, one, number, f"mistake of the benchmark: {error!r}")
+            is_first = False
+            took = time.monotonic() - started
+            self.seconds[f"row {row.number}"] += took
+            say(f"round {number + 1} of {self.rounds}: {peer.name}: {one.name} {took:.1f} s")
+
+    def _warm_up(self, peer: Peer, server: Server) -> None:
+        # one that takes nothing so large may do well in other rows
+        with suppress(Failed), Deadline(_WARM_UP_LIMIT_SECONDS) as deadline:
+            values = warm_up(self._turn(peer, server, deadline, {}))
+            is_slow = values[CPU_GIB] > _SLOW_CPU or values[WALL_GIB] > _SLOW_WALL
+            # decided once, so that all rounds have the same size
+            if is_slow and peer.name not in self._judged:
+                self.slow.add(peer.name)
+        self._judged.add(peer.name)
+
+    def _turn(self, peer: Peer, server: Server, deadline: Deadline, kept: dict[str, Any]) -> Turn:
+        sizes = self.sizes.for_slow_server() if peer.name in self.slow else self.sizes
+        return Turn(peer=peer, server=server, sizes=sizes, deadline=deadline, kept=kept)
+
+    def _fail(self, peer: Peer, one: RowPart, number: int, why: str) -> None:
+        self.parts[one.name].failed[peer.name] = f"round {number + 1}: {why}"
+        say(f"FAILED {peer.name}: {one.name}: {why}")
+
+
+def say(text: str) -> None:
+    """Progress, beside the report."""
+    print(text, file=sys.stderr, flush=True)
