@@ -9,7 +9,7 @@ Report = dict[str, Any]
 LEVELS = ("MUST", "SHOULD", "D")
 _RAN = ("pass", "fail")
 # Titles that go on from the one before.
-_GOING_ON = ("so ", "and ", "nor ", "likewise", "the same ")
+_GOING_ON = ("so ", "and ", "nor ", "likewise")
 
 
 def rewritten(page: str, reports: Mapping[str, Report], peers: Mapping[str, Peer]) -> str:

@@ -78,7 +78,8 @@ def still_deferred(client: Client) -> None:
     level="SHOULD",
     section=_SECTION,
     extension=_EXTENSION,
-    title="a chunked PATCH is stored while the length is deferred, and may tell it",
+    title="a PATCH with a chunked body is stored while the length is deferred, and may "
+    "tell the length",
 )
 def chunked_body(client: Client) -> None:
     """As row 40 for a length known from the start."""
