@@ -12,10 +12,11 @@ from .findings import Findings, Suite
 from .formats import json_of, junit_of, markdown_of
 from .listing import Contents, markdown_of_list, text_of_list
 from .presence import RETURN_SECONDS, STANDSTILL_SECONDS, Presence
-from .probe import Silent, Unusable
-from .progress import watched
-from .report import paint_for, text_of
+from .probe import Absent, Silent, Unusable
+from .progress import asking, watched
+from .report import text_of
 from .runner import Result, Runnable, iterate, run_whatever_comes
+from .terminal import page_for
 
 Target = TypeVar("Target")
 
@@ -50,7 +51,8 @@ def carry_out(
 ) -> int:
     """Runs the checks at a server that can be asked; the exit status."""
     try:
-        probe(target)
+        with asking(url, sys.stderr):
+            probe(target)
         presence: Presence[Target] = Presence(lambda target: _patience(probe, target))
         results = _run(checks, target, options.jobs, presence)
     except Unusable as reason:
@@ -77,8 +79,11 @@ def _patience(probe: Callable[[Target], None], target: Target) -> float:
         probe(target)
     except Silent:
         return STANDSTILL_SECONDS
-    except Unusable:
+    except Absent:
         return RETURN_SECONDS
+    except Unusable:
+        # for another reason, so it answers
+        return 0
     return 0
 
 
@@ -101,4 +106,4 @@ def _write(found: Findings, options: argparse.Namespace) -> None:
         elif path is not None:
             Path(path).write_text(_FORMATS[name](found), encoding="utf-8")
     if "-" not in outputs.values():
-        sys.stdout.write(text_of(found, paint_for(sys.stdout), verbose=options.verbose))
+        sys.stdout.write(text_of(found, page_for(sys.stdout), verbose=options.verbose))

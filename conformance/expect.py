@@ -28,7 +28,8 @@ def expect_status(response: Response, *allowed: int, why: str = "") -> None:
 
 def expect_field(response: Response, name: str, value: str) -> None:
     got = response.fields.get(name)
-    expect(got == value, f"expected {name}: {value!r}, got {got!r}", response)
+    told = "none" if got is None else repr(got)
+    expect(got == value, f"expected {name}: {value!r}, got {told}", response)
 
 
 def expect_present(response: Response, name: str) -> str:

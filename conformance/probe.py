@@ -7,15 +7,19 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import closing
 from urllib.parse import urlsplit
 
 from .client import Client
+from .sent import printable
 from .target import Target
 from .tls import Tls
 from .wire import Connection, ConnectionLost, Response, TimedOut, WireError
 
 # A server that speaks the other of HTTP and HTTPS may never answer.
-_GUESS_SECONDS = 3.0
+_GUESS_SECONDS = 2.0
+# As much of a refusal's text as is told.
+_REASON_LETTERS = 100
 _INSECURE = Tls(insecure=True)
 _TUS_FIELDS = ("tus-", "upload-")
 
@@ -24,22 +28,28 @@ class Unusable(Exception):
     """No check makes sense; the message is a sentence that says what to do."""
 
 
+class Absent(Unusable):
+    """Nothing takes connections there, or keeps them."""
+
+
 class Silent(Unusable):
     """Something takes connections there and answers nothing."""
 
 
 def probe(target: Target) -> None:
-    """Raises `Unusable` where nothing answers, or it is no tus server, or behind a login."""
+    """Raises `Unusable` where nothing answers, or it is no tus 1.0.0 server, behind a login, or
+    makes no uploads at that URL.
+    """
+    url, login = target.url, bool(target.headers)
     with Client(target) as client:
-        answer = asked(target.url, client.options)
-        expect_entry(target.url, answer)
-        creation = asked(target.url, lambda: client.post({"Upload-Length": "1"}))
-        if "Tus-Version" not in answer.fields and not _is_tus(creation):
-            raise Unusable(
-                f"{target.url} is no tus server: its answer to OPTIONS ({answer.status}) has no"
-                " Tus-Version."
-            )
-        expect_entry(target.url, creation)
+        answer = asked(url, client.options)
+        expect_entry(url, answer, login=login)
+        creation = asked(url, lambda: client.post({"Upload-Length": "1"}))
+    if "Tus-Version" not in answer.fields and not _is_tus(creation):
+        raise Unusable(_why_no_tus(url, answer))
+    expect_entry(url, creation, login=login)
+    if creation.status >= 400 or "Location" not in creation.fields:
+        raise Unusable(_why_no_uploads(url, answer, creation))
 
 
 def asked(url: str, ask: Callable[[], Response]) -> Response:
@@ -47,7 +57,7 @@ def asked(url: str, ask: Callable[[], Response]) -> Response:
     try:
         answer = ask()
     except ConnectionLost as error:
-        raise Unusable(_why_lost(url, error)) from error
+        raise Absent(_why_lost(url, error)) from error
     except TimedOut as error:
         raise Silent(_why_silent(url)) from error
     except WireError as error:
@@ -57,19 +67,46 @@ def asked(url: str, ask: Callable[[], Response]) -> Response:
     return answer
 
 
-def expect_entry(url: str, answer: Response, hint: str = "") -> None:
-    """Raises `Unusable` where the answer asks for a login, or sends elsewhere."""
+def expect_entry(url: str, answer: Response, hint: str = "", *, login: bool = False) -> None:
+    """Raises `Unusable` where the answer asks for a login, or another than the one given, or sends
+    elsewhere.
+    """
     if answer.status in (401, 403):
-        raise Unusable(
-            f"{url} answers {answer.status}: give a login, as in --header 'Authorization: ...'"
-            f"{hint}."
-        )
+        told = " in spite of --header: give a login that it takes"
+        untold = ": give a login, as in --header 'Authorization: ...'"
+        raise Unusable(f"{url} answers {answer.status}{told if login else untold}{hint}.")
     if 300 <= answer.status < 400:
         place = answer.fields.get("Location") or "nowhere"
         raise Unusable(
             f"{url} sends elsewhere ({answer.status}, to {place}): give that URL, or, where it is a"
             f" login, --header 'Authorization: ...'{hint}."
         )
+
+
+def _why_no_tus(url: str, answer: Response) -> str:
+    if answer.status in (404, 410):
+        return f"There is nothing at {url} ({answer.status}): give the URL that makes uploads."
+    told = f"its answer to OPTIONS ({answer.status}) has no Tus-Version"
+    return f"{url} is no tus server: {told}."
+
+
+def _why_no_uploads(url: str, answer: Response, creation: Response) -> str:
+    versions = answer.fields.tokens("Tus-Version")
+    if versions and "1.0.0" not in versions:
+        return f"{url} does not speak tus 1.0.0 but {', '.join(versions)}."
+    if creation.status in (404, 405, 410):
+        return f"{url} makes no uploads ({creation.status} to a POST): give the URL that does."
+    if creation.status < 400:
+        return f"{url} makes no uploads: its answer to a POST ({creation.status}) has no Location."
+    return f"{url} makes no upload of one byte: it answers {creation.status}{_reason(creation)}."
+
+
+def _reason(answer: Response) -> str:
+    """The beginning of a short text in the answer's body."""
+    text = printable(" ".join(answer.body.decode("utf-8", "replace").split())).rstrip(".")
+    if not text or text.startswith("<"):
+        return ""
+    return f" ({text if len(text) <= _REASON_LETTERS else text[:_REASON_LETTERS] + '...'})"
 
 
 def _is_tus(answer: Response) -> bool:
@@ -90,15 +127,19 @@ def _why_lost(url: str, error: ConnectionLost) -> str:
 
 
 def _why_unreachable(host: str, error: ConnectionLost, cause: BaseException | None) -> str:
-    if error.sent is not None:
+    if error.sent is not None or isinstance(cause, ConnectionResetError):
         return f"{host} closes the connection without an answer."
+    if isinstance(cause, ssl.SSLError):
+        why = (cause.reason or "no reason told").replace("_", " ").lower()
+        return f"The TLS handshake with {host} fails ({why})."
     if isinstance(cause, (socket.gaierror, UnicodeError)):
         return f"The host name of {host} does not resolve."
     if isinstance(cause, ConnectionRefusedError):
         return f"Nothing listens at {host}."
     if isinstance(cause, TimeoutError):
         return f"{host} does not answer in time (--timeout)."
-    return f"{host} cannot be reached: {cause}."
+    told = cause.strerror if isinstance(cause, OSError) else None
+    return f"{host} cannot be reached ({told or cause})."
 
 
 def _why_silent(url: str) -> str:
@@ -141,10 +182,9 @@ def _speaks_http(url: str) -> bool:
     parts = urlsplit(url)
     plain = parts._replace(scheme="http", netloc=f"{_host(url)}:{parts.port or 443}")
     try:
-        connection = Connection(plain.geturl(), _GUESS_SECONDS)
-        connection.send_head("OPTIONS", "/", [("Host", parts.netloc), ("Connection", "close")])
-        answer = connection.read_response()
-        connection.close()
+        with closing(Connection(plain.geturl(), _GUESS_SECONDS)) as connection:
+            connection.send_head("OPTIONS", "/", [("Host", parts.netloc), ("Connection", "close")])
+            answer = connection.read_response()
     except WireError:
         return False
     # so do servers that speak HTTPS, to say that they do

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterable, Iterator
 from typing import TextIO
+from urllib.parse import urlsplit
 
 from .runner import Outcome, Result
 
 _WIDTH = 30
 _CLEAR = "\r\x1b[K"
+
+
+@contextlib.contextmanager
+def asking(url: str, stream: TextIO) -> Iterator[None]:
+    """The stream says who is asked, until it is answered."""
+    if stream.isatty():
+        stream.write(f"{_CLEAR}asking {urlsplit(url).netloc} ...")
+        stream.flush()
+    try:
+        yield
+    finally:
+        if stream.isatty():
+            stream.write(_CLEAR)
+            stream.flush()
 
 
 def watched(results: Iterable[Result], total: int, stream: TextIO) -> Iterator[Result]:

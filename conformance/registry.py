@@ -88,9 +88,7 @@ def check(
 
 
 def registered() -> tuple[Check, ...]:
-    """All checks declared so far, in row order; those of a row as they stand in their module, for
-    one's title may go on from the one before.
-    """
+    """All checks declared so far, in row order; those of a row as they stand in their module."""
     return tuple(sorted(_checks.values(), key=lambda made: made.row))
 
 

@@ -2,44 +2,32 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TextIO
+from collections.abc import Iterator, Sequence
 
 from .findings import Findings, tally
 from .runner import Outcome, Result
 from .target import CheckFailed
+from .terminal import BOLD, DIM, GREEN, RED, YELLOW, Page
 
-_RED, _GREEN, _YELLOW, _BOLD, _DIM = "31", "32", "33", "1", "2"
-
-
-class Paint:
-    """Colours, on a terminal that shows them."""
-
-    def __init__(self, on: bool) -> None:
-        self.on = on
-
-    def __call__(self, text: str, code: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self.on else text
+_EXTENSION = "extension "
+# Columns that a failure's texts begin behind.
+_INDENT = 12
 
 
-def paint_for(stream: TextIO, environment: Mapping[str, str] = os.environ) -> Paint:
-    """https://no-color.org: NO_COLOR, when not empty, takes colours away."""
-    dumb = environment.get("TERM") == "dumb" or bool(environment.get("NO_COLOR"))
-    return Paint(stream.isatty() and not dumb)
-
-
-def text_of(found: Findings, paint: Paint, *, verbose: bool = False) -> str:
+def text_of(found: Findings, page: Page, *, verbose: bool = False) -> str:
     """The whole report; `verbose` lists what passed and what was not run, too."""
-    lines = [paint(f"{found.suite.name} at {found.url}", _BOLD), "", *_table(found, paint), ""]
+    head = page.paint(f"{found.suite.name} at {found.url}", BOLD)
+    lines = [head, "", *_table(found, page), ""]
     for name, results in found.groups().items():
-        lines += _group(found, name, results, paint, verbose)
-    return "\n".join([*lines, paint(found.sentence, _RED if found.status else _GREEN), ""])
+        lines += _group(found, name, results, page, verbose)
+    colour = RED if found.status else GREEN
+    sentence = [page.paint(line, colour) for line in page.fold(found.sentence, 0)]
+    return "\n".join([*lines, *sentence, ""])
 
 
 def failure_text(result: Result) -> str:
     """One failure, without colours."""
-    return "\n".join(_failure(result, Paint(on=False), _RED))
+    return "\n".join(_failure(result, Page(), RED))
 
 
 def why_no_curl(failure: CheckFailed) -> str | None:
@@ -53,36 +41,51 @@ def curl_of(failure: CheckFailed) -> str | None:
     return failure.sent.curl() if failure.sent and not why_no_curl(failure) else None
 
 
-def _table(found: Findings, paint: Paint) -> Iterator[str]:
-    levels = found.suite.levels
+def _table(found: Findings, page: Page) -> Iterator[str]:
+    """Extensions under a line of their own, so that 80 columns are enough."""
     groups = found.groups()
-    width = max([len(name) for name in groups] + [10]) + 2
-    heads = "".join(f"{level:<10}" for level in levels)
-    yield paint(f"{'passed/run':<{width}}{heads}not run", _DIM)
-    for name, results in [*groups.items(), ("all", list(found.results))]:
-        cells = "".join(_cell(found, level, results, paint) for level in levels)
-        yield f"{name:<{width}}{cells}{tally(results).not_run}".rstrip()
+    core = [name for name in groups if not name.startswith(_EXTENSION)]
+    names = {name: name.replace(_EXTENSION, "  ") for name in groups}
+    width = max([len(name) for name in names.values()] + [10]) + 2
+    heads = "".join(f"{level:<{_columns(level)}}" for level in found.suite.levels)
+    yield page.paint(f"{'passed/run':<{width}}{heads}not run", DIM)
+    for number, (name, results) in enumerate(groups.items()):
+        if number == len(core):
+            yield "extensions"
+        row = f"{names[name]:<{width}}{_cells(found, results, page)}"
+        yield f"{row}{tally(results).not_run}".rstrip()
+    counted = tally(found.results)
+    rest = len(found.results) - counted.ran
+    yield f"{'all':<{width}}{_cells(found, found.results, page)}{rest or ''}".rstrip()
 
 
-def _cell(found: Findings, level: str, results: Sequence[Result], paint: Paint) -> str:
+def _columns(level: str) -> int:
+    return max(len(level), 7) + 1
+
+
+def _cells(found: Findings, results: Sequence[Result], page: Page) -> str:
+    return "".join(_cell(found, level, results, page) for level in found.suite.levels)
+
+
+def _cell(found: Findings, level: str, results: Sequence[Result], page: Page) -> str:
     counted = tally(found.at(level, results))
-    text = f"{counted!s:<10}"
+    text = f"{counted!s:<{_columns(level)}}"
     if not counted.failed:
-        return paint(text, _GREEN) if counted.ran else text
-    return paint(text, _RED if found.suite.counts(level, strict=found.strict) else _YELLOW)
+        return page.paint(text, GREEN) if counted.ran else text
+    return page.paint(text, RED if found.suite.counts(level, strict=found.strict) else YELLOW)
 
 
 def _group(
-    found: Findings, name: str, results: Sequence[Result], paint: Paint, verbose: bool
+    found: Findings, name: str, results: Sequence[Result], page: Page, verbose: bool
 ) -> list[str]:
     lines: list[str] = []
     for level in found.suite.levels:
         at_level = found.at(level, results)
         told = [one for one in at_level if verbose or one.outcome is Outcome.FAIL]
         if told:
-            lines += [paint(f"{name}, {level}: {_counts(at_level)}", _BOLD)]
+            lines += [page.paint(f"{name}, {level}: {_counts(at_level)}", BOLD)]
             for result in told:
-                lines += _lines(found, result, paint)
+                lines += _lines(found, result, page)
             lines += [""]
     return lines
 
@@ -94,31 +97,36 @@ def _counts(results: Sequence[Result]) -> str:
     return ", ".join([*parts, counted.not_run] if counted.not_run else parts)
 
 
-def _lines(found: Findings, result: Result, paint: Paint) -> list[str]:
+def _lines(found: Findings, result: Result, page: Page) -> list[str]:
     if result.outcome is Outcome.FAIL:
-        return _failure(result, paint, _RED if found.counts_against(result) else _YELLOW)
-    code = _GREEN if result.outcome is Outcome.PASS else _DIM
+        return _failure(result, page, RED if found.counts_against(result) else YELLOW)
+    code = GREEN if result.outcome is Outcome.PASS else DIM
     why = f" ({result.detail})" if result.detail else ""
-    return [
-        f"  {paint(f'{result.outcome:<13}', code)} {result.check.id}: {result.check.title}{why}"
-    ]
+    told = page.fold(f"{result.check.id}: {result.check.title}{why}", _INDENT + 4)
+    return _hung(f"  {page.paint(f'{result.outcome:<13}', code)} ", told, _INDENT + 4)
 
 
-def _failure(result: Result, paint: Paint, code: str) -> list[str]:
+def _failure(result: Result, page: Page, code: str) -> list[str]:
     failure = result.failure or CheckFailed(result.detail)
     parts = {
         "rule": result.check.title,
         "seen": failure.message,
         "sent": str(failure.sent or ""),
         "got": failure.answer,
-        "repeat": curl_of(failure) or f"not by curl: {why_no_curl(failure)}",
     }
-    lines = [f"  {paint(f'FAIL {result.check.id}', code)}"]
+    lines = [f"  {page.paint(f'FAIL {result.check.id}', code)}"]
     for name, text in parts.items():
-        lines += _part(paint(f"{name:<6}", _DIM), text)
-    return lines
+        if text:
+            lines += _part(name, page.fold(text, _INDENT), page)
+    curl = curl_of(failure)
+    # a line that is to be copied is not broken
+    again = [curl] if curl else page.fold(f"not by curl: {why_no_curl(failure)}", _INDENT)
+    return [*lines, *_part("repeat", again, page)]
 
 
-def _part(name: str, text: str) -> list[str]:
-    first, *rest = text.splitlines() or [""]
-    return [f"    {name}  {first}", *(f"            {line}" for line in rest)] if text else []
+def _part(name: str, lines: list[str], page: Page) -> list[str]:
+    return _hung(f"    {page.paint(f'{name:<6}', DIM)}  ", lines, _INDENT)
+
+
+def _hung(first: str, lines: list[str], indent: int) -> list[str]:
+    return [f"{first}{lines[0]}", *(" " * indent + line for line in lines[1:])]

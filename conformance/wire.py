@@ -39,6 +39,7 @@ __all__ = [
 PIECE_BYTES = 65_536
 # No header section comes near it; a server that sends more is broken.
 MAX_HEAD_BYTES = 262_144
+_HTTP = b"HTTP/"
 # By then a server's session tickets are here.
 _TICKET_SECONDS = 0.2
 
@@ -302,12 +303,21 @@ class Connection:
         return self._take(at + len(mark), deadline)[:at]
 
     def _read_head(self, deadline: float) -> tuple[int, str, Fields]:
+        self._expect_http(deadline)
         first, *lines = self._take_until(b"\r\n\r\n", deadline).decode("latin-1").split("\r\n")
         version, _, rest = first.partition(" ")
         code, _, reason = rest.partition(" ")
         if not version.startswith("HTTP/1.") or not (len(code) == 3 and code.isdigit()):
             raise Malformed(f"not a status line: {first[:80]!r}", self.sent)
         return int(code), reason, Fields(list(_split_lines(lines)))
+
+    def _expect_http(self, deadline: float) -> None:
+        """What begins otherwise need not be waited for to its end."""
+        while len(self._buffer) < len(_HTTP):
+            self._fill(deadline)
+        if not self._buffer.startswith(_HTTP):
+            line = bytes(self._buffer).split(b"\r\n")[0].decode("latin-1")
+            raise Malformed(f"not a status line: {line[:80]!r}", self.sent)
 
     def _read_body(self, status: int, fields: Fields, deadline: float) -> bytes:
         """RFC 9112, 6.3: what ends the body."""

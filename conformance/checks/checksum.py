@@ -68,7 +68,8 @@ def right_checksum(client: Client) -> None:
     level="MUST",
     section=_SECTION,
     extension=_EXTENSION,
-    title="so with a few megabytes, and PATCHes without a checksum may come before and after",
+    title="a few megabytes with their checksum are stored, with PATCHes before and after "
+    "that have none",
 )
 def right_checksum_of_many_bytes(client: Client) -> None:
     url = client.create(len(_LARGE))
@@ -84,7 +85,7 @@ def right_checksum_of_many_bytes(client: Client) -> None:
     level="SHOULD",
     section=_SECTION,
     extension=_EXTENSION,
-    title="a body without Content-Length is judged by its checksum likewise",
+    title="a chunked body is judged by its checksum, too",
 )
 def chunked_body(client: Client) -> None:
     """SHOULD, as row 40: a server need not take such bodies at all."""
@@ -138,7 +139,7 @@ def wrong_checksum(client: Client) -> None:
     level="MUST",
     section=_SECTION,
     extension=_EXTENSION,
-    title="so with a few megabytes, and with one byte wrong at either end",
+    title="a few megabytes with one wrong byte at either end are 460 and dropped",
 )
 def wrong_checksum_of_many_bytes(client: Client) -> None:
     url = client.create(len(_LARGE))

@@ -61,7 +61,8 @@ def fin_in_a_checked_body(client: Client) -> None:
     level="MUST",
     section=_SECTION,
     extension=_EXTENSION,
-    title="so when the client only ended its side",
+    title="what came of a PATCH with a checksum is dropped when the client only ended its "
+    "side, too",
 )
 def half_close_in_a_checked_body(client: Client) -> None:
     _expect_discarded(client, Connection.finish_sending)
@@ -73,7 +74,7 @@ def half_close_in_a_checked_body(client: Client) -> None:
     level="MUST",
     section=_SECTION,
     extension=_EXTENSION,
-    title="so when the connection was reset",
+    title="what came of a PATCH with a checksum before the connection was reset is dropped",
 )
 def reset_in_a_checked_body(client: Client) -> None:
     _expect_discarded(client, Connection.reset)
@@ -85,7 +86,8 @@ def reset_in_a_checked_body(client: Client) -> None:
     level="MUST",
     section=_SECTION,
     extension=_EXTENSION,
-    title="so when a chunked body ends before its last chunk",
+    title="what came of a chunked PATCH with a checksum is dropped when its last chunk "
+    "does not come",
 )
 def break_in_a_chunked_checked_body(client: Client) -> None:
     """Only the missing last chunk tells that such a body is not whole."""

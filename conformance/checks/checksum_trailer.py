@@ -24,7 +24,7 @@ _SETTLE_SECONDS = 0.5
     level="MUST",
     section=_SECTION,
     extension=_EXTENSION,
-    title="a chunked PATCH whose trailer has the right checksum is stored; so with each algorithm",
+    title="a chunked PATCH whose trailer has the right checksum is stored, with each algorithm",
 )
 def right_trailer(client: Client) -> None:
     _need_trailers(client)
@@ -44,7 +44,7 @@ def right_trailer(client: Client) -> None:
     level="MUST",
     section=_SECTION,
     extension=_EXTENSION,
-    title="so with many bytes, the field's name in any case",
+    title="many bytes with the right trailer are stored, the field's name in any case",
 )
 def right_trailer_of_many_bytes(client: Client) -> None:
     """RFC 9110, 5.1: field names are case-insensitive, trailers' too."""

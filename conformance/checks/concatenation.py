@@ -208,7 +208,7 @@ def list_as_received(client: Client) -> None:
     level="MUST",
     section="Upload-Concat",
     extension=_EXTENSION,
-    title="so when the list was of absolute URLs, or of both kinds",
+    title="HEAD gives a list of absolute URLs, or of both kinds, back as it was sent, too",
 )
 def absolute_list_as_received(client: Client) -> None:
     for mixed in (False, True):

@@ -37,7 +37,7 @@ def patch_of_a_final(client: Client) -> None:
     level="D",
     section=_SECTION,
     extension=_EXTENSION,
-    title="so is a POST that says PATCH",
+    title="a POST of a final that says PATCH is 403 and changes nothing",
 )
 def patch_of_a_final_by_override(client: Client) -> None:
     urls = make_all(client)

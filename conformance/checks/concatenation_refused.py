@@ -74,7 +74,7 @@ def unknown_partial(client: Client) -> None:
     level="D",
     section=_SECTION,
     extension=_EXTENSION,
-    title="so of one that was deleted",
+    title="a final of a partial that was deleted is 404, 410 or 400",
 )
 def deleted_partial(client: Client) -> None:
     client.require("termination")
@@ -325,7 +325,7 @@ def concat_on_other_requests(client: Client) -> None:
     level="D",
     section="Upload-Concat",
     extension=_EXTENSION,
-    title="nor does it make an upload partial that was not created so",
+    title="Upload-Concat: partial on a PATCH makes no partial of an upload that was not created so",
 )
 def concat_makes_no_partial_later(client: Client) -> None:
     url = client.create()

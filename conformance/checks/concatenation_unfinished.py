@@ -63,7 +63,7 @@ def unknown_partial_beside_an_unfinished_one(client: Client) -> None:
     level="D",
     section=_SECTION,
     extension=_EXTENSION,
-    title="neither is an unfinished upload that is no partial, or an unfinished final: 400",
+    title="a final of an unfinished upload that is no partial, or of an unfinished final, is 400",
 )
 def unfinished_source_not_partial(client: Client) -> None:
     begun, plain = begin(client, 10), client.create()
@@ -139,7 +139,7 @@ def final_before_its_partials(client: Client) -> None:
     level="MUST",
     section=_SECTION,
     extension=_EXTENSION,
-    title="so when some are complete before",
+    title="a final of complete and unfinished partials tells no offset until the last is complete",
 )
 def final_of_complete_and_unfinished(client: Client) -> None:
     complete, begun = make(client, BODIES[0]), begin(client, len(BODIES[1]))
@@ -155,7 +155,7 @@ def final_of_complete_and_unfinished(client: Client) -> None:
     level="MAY",
     section=_SECTION,
     extension=_EXTENSION,
-    title="so when one is named twice, or belongs to two finals",
+    title="a final ahead of its partials may name one twice, and two finals may have the same one",
 )
 def partial_twice_or_in_two_finals(client: Client) -> None:
     """As rows 111 and 112 for complete ones."""

@@ -54,7 +54,7 @@ def whole_body(client: Client) -> None:
     level="SHOULD",
     section=_SECTION,
     extension=_EXTENSION,
-    title="a creation with a chunked body is 201 and tells the offset",
+    title="a creation with the whole body, chunked, is 201 and tells the offset",
 )
 def chunked_body(client: Client) -> None:
     """SHOULD, as row 40: a server need not take such bodies at all."""
@@ -129,7 +129,7 @@ def body_too_long_is_413(client: Client) -> None:
     level="SHOULD",
     section=_SECTION,
     extension=_EXTENSION,
-    title="a creation with a chunked body longer than its length stores no more than that",
+    title="a creation with a chunked body longer than its length is refused and leaves no upload",
 )
 def chunked_body_too_long(client: Client) -> None:
     """SHOULD, as row 40. A server that takes no such bodies may answer 201, and has stored none."""
@@ -285,7 +285,8 @@ def deferred_length_with_bytes(client: Client) -> None:
     level="D",
     section=_SECTION,
     extension=_EXTENSION,
-    title="so may one that says it brings bytes and brings none, and is told that offset: 0",
+    title="a creation that defers its length and says it brings bytes, but brings none, is "
+    "told offset 0",
 )
 def deferred_length_without_bytes(client: Client) -> None:
     client.require("creation-defer-length")

@@ -78,7 +78,8 @@ def still_deferred(client: Client) -> None:
     level="SHOULD",
     section=_SECTION,
     extension=_EXTENSION,
-    title="a chunked PATCH is stored while the length is deferred, and may tell it",
+    title="a PATCH with a chunked body is stored while the length is deferred, and may "
+    "tell the length",
 )
 def chunked_body(client: Client) -> None:
     """As row 40 for a length known from the start."""
@@ -118,7 +119,7 @@ def length_with_the_first_bytes(client: Client) -> None:
     level="MUST",
     section=_SECTION,
     extension=_EXTENSION,
-    title="so may the last, as tus-js-client does",
+    title="the last PATCH may tell the length, as tus-js-client does",
 )
 def length_with_the_last_bytes(client: Client) -> None:
     url = begin_deferred(client)
@@ -134,7 +135,7 @@ def length_with_the_last_bytes(client: Client) -> None:
     level="D",
     section=_SECTION,
     extension=_EXTENSION,
-    title="so may an empty PATCH, before any bytes or between them",
+    title="an empty PATCH may tell the length, before any bytes or between them",
 )
 def length_without_bytes(client: Client) -> None:
     """As row 38: tus 1.0.0 does not say that a PATCH may be empty."""
@@ -171,7 +172,7 @@ def length_not_a_number(client: Client) -> None:
     level="D",
     section="Upload-Length",
     extension=_EXTENSION,
-    title="a PATCH that tells a length that no file can have is 400 or 413",
+    title="a PATCH that tells a length that no file can have is 400 or 413 and changes nothing",
 )
 def length_of_thirty_digits(client: Client) -> None:
     """As row 50."""
@@ -221,7 +222,7 @@ def another_length(client: Client) -> None:
     level="D",
     section=_SECTION,
     extension=_EXTENSION,
-    title="so it is when the upload is complete, with and without bytes",
+    title="another length is 400 when the upload is complete, too, with and without bytes",
 )
 def another_length_at_the_end(client: Client) -> None:
     url = begin_deferred(client)

@@ -68,7 +68,7 @@ def body_over_the_limit(client: Client) -> None:
     level="SHOULD",
     section="Tus-Max-Size",
     extension=_EXTENSION,
-    title="a chunked body takes a deferred upload no further than Tus-Max-Size: it is 413",
+    title="a deferred upload takes no more than Tus-Max-Size of a chunked body either: 413",
 )
 def chunked_body_over_the_limit(client: Client) -> None:
     """SHOULD, as row 40: a server need not take such bodies at all."""

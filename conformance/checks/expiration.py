@@ -62,7 +62,7 @@ def patch_tells_expiry(client: Client) -> None:
     level="MUST",
     section=_SECTION,
     extension=_EXTENSION,
-    title="so does the 409 of such an upload: every PATCH answer",
+    title="the 409 to a PATCH of an upload that will expire tells when: every PATCH answer does",
 )
 def refused_patch_tells_expiry(client: Client) -> None:
     """tus 1.0.0, Upload-Expires: in every PATCH answer."""
@@ -78,7 +78,7 @@ def refused_patch_tells_expiry(client: Client) -> None:
     level="MUST",
     section=_SECTION,
     extension=_EXTENSION,
-    title="and so do the other refusals of bytes for an upload that will expire",
+    title="the other refusals of bytes for an upload that will expire tell when",
 )
 def each_refused_patch_tells_expiry(client: Client) -> None:
     _need_expiry(client)
@@ -97,7 +97,7 @@ def each_refused_patch_tells_expiry(client: Client) -> None:
     level="D",
     section=_SECTION,
     extension=_EXTENSION,
-    title="HEAD tells it as well",
+    title="HEAD of an upload that will expire tells when",
 )
 def head_tells_expiry(client: Client) -> None:
     _need_expiry(client)

@@ -200,7 +200,7 @@ def foreign_upload(client: Client) -> None:
     level="D",
     section="HEAD",
     needs=("--other-header",),
-    title="so is a complete one: another user gets no byte of it, nor its name, nor deletes it",
+    title="another user gets no byte of a complete upload, nor its name, nor deletes it",
 )
 def foreign_complete_upload(client: Client) -> None:
     if client.target.other_headers is None:

@@ -42,7 +42,7 @@ def fin_in_mid_body(client: Client) -> None:
     row=41,
     level="SHOULD",
     section="PATCH",
-    title="likewise when the connection is closed at once behind the last byte",
+    title="what came is kept when the connection is closed at once behind the last byte, too",
 )
 def fin_right_behind_the_bytes(client: Client) -> None:
     """An HTTP server that drops what it has queued when it sees the end fails this, whatever runs
@@ -234,7 +234,7 @@ def read_timeout(client: Client) -> None:
     section="Creation With Upload",
     extension="creation-with-upload",
     needs=("--read-timeout",),
-    title="so does the silent body of a creation",
+    title="the body of a creation that stays silent too long ends the connection",
 )
 def read_timeout_in_a_creation(client: Client) -> None:
     timeout = _read_timeout_seconds(client)

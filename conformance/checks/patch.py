@@ -281,7 +281,8 @@ def body_too_long_is_413(client: Client) -> None:
     row=37,
     level="MUST",
     section="PATCH",
-    title="a body without Content-Length that goes past the length is refused likewise",
+    title="a body without Content-Length that goes past the length is refused, nothing "
+    "past it stored",
 )
 def chunked_body_too_long(client: Client) -> None:
     """Whether such bodies are taken at all is row 40's."""

@@ -180,8 +180,8 @@ def options_on_an_upload(client: Client) -> None:
     row=10,
     level="D",
     section="OPTIONS",
-    title="so it is without a login and where no upload is: a preflight carries nothing, and goes "
-    "anywhere",
+    title="OPTIONS needs no login, and no upload to be there: a preflight carries nothing, "
+    "and goes anywhere",
 )
 def options_without_login(client: Client) -> None:
     """Fetch, CORS-preflight fetch: the request has no credentials."""

@@ -45,7 +45,7 @@ def version_in_downloads(client: Client) -> None:
     row=1,
     level="D",
     section="Tus-Resumable",
-    title="so is a PUT, though tus knows none",
+    title="a PUT, though tus knows none, is answered with Tus-Resumable too",
 )
 def version_in_refused_methods(client: Client) -> None:
     _expect_version(client.send("PUT", client.create()))
@@ -121,4 +121,5 @@ _EXTENSIONS: dict[str, Callable[[Client], Iterator[Response]]] = {
 
 def _expect_version(response: Response) -> None:
     told = response.fields.all("Tus-Resumable")
-    expect(told == ["1.0.0"], f"expected Tus-Resumable: 1.0.0 in the answer, got {told}", response)
+    got = ", ".join(told) or "none"
+    expect(told == ["1.0.0"], f"expected Tus-Resumable: 1.0.0 in the answer, got {got}", response)

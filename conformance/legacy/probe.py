@@ -19,6 +19,6 @@ def probe(target: Target) -> None:
 
 def _probe_view(client: Client, url: str) -> None:
     answer = asked(url, lambda: client.send("POST", url, urlencoded([]), may_crash=True))
-    expect_entry(url, answer, _TOKEN)
+    expect_entry(url, answer, _TOKEN, login=bool(client.target.headers))
     if answer.status in (404, 405):
         raise Unusable(f"There is no view that takes a POST at {url} ({answer.status}).")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from conformance.checks import ALL
+from conformance.legacy.checks import ALL as LEGACY
 from conformance.registry import Check
 from conformance.runner import Outcome, Result, run_checks
 from conformance.target import Target
@@ -170,6 +172,12 @@ def test_what_a_check_needs_is_said_by_its_name_and_where_it_is_not_told() -> No
     for result in untold:
         assert result.outcome is Outcome.NOT_TESTABLE
         assert f"({result.check.needs[0]})" in result.detail
+
+
+def test_titles_stand_alone() -> None:
+    """In a report of failures the one before is not there."""
+    going_on = re.compile(r"(and |but )?(so|likewise|neither|nor)\b")
+    assert [check.id for check in (*ALL, *LEGACY) if going_on.match(check.title)] == []
 
 
 def test_every_row_of_the_table_has_a_check() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import io
 import json
 import re
 import socket
@@ -19,10 +20,12 @@ from conformance import pytest_plugin
 from conformance.__main__ import main
 from conformance.checks import ALL
 from conformance.findings import LEGACY, TUS
+from conformance.progress import asking
 from tests.conformance.conftest import Certify
 from tests.conformance.faults.heads import HeadIs204, LengthNotTold
 from tests.conformance.http_server import Answer, Answering, Request, serving
 from tests.conformance.reference import Reference
+from tests.conformance.test_report import Terminal
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = DOCS / "conformance.md"
@@ -236,7 +239,54 @@ def test_one_that_is_no_tus_server(run: Run) -> None:
     )
 
 
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_path_where_nothing_is(run: Run, status: int) -> None:
+    with serving(_always(status)) as address:
+        url = f"{address}/nothing/here"
+        sentence = f"There is nothing at {url} ({status}): give the URL that makes uploads."
+        assert _refused(run, url) == sentence
+
+
+def test_a_tus_server_asked_where_it_makes_no_uploads(run: Run) -> None:
+    """A GET of an upload's own URL, say, or of the site's front page."""
+    with serving(Reference().answer) as address:
+        sentence = _refused(run, f"{address}/file/", *LOGIN)
+    assert sentence == f"{address}/file/ makes no uploads (404 to a POST): give the URL that does."
+
+
+def _makes_none(versions: str, status: int, body: bytes) -> Answering:
+    def answering(request: Request) -> Answer:
+        if request.method == "OPTIONS":
+            return Answer(status=204, fields={"Tus-Version": versions})
+        return Answer(status=status, fields={"Tus-Resumable": "1.0.0"}, body=body)
+
+    return answering
+
+
+@pytest.mark.parametrize(
+    ("versions", "status", "body", "end"),
+    [
+        ("0.2.2, 0.1", 412, b"", "does not speak tus 1.0.0 but 0.2.2, 0.1."),
+        ("1.0.0", 200, b"hello", "makes no uploads: its answer to a POST (200) has no Location."),
+        ("1.0.0", 405, b"", "makes no uploads (405 to a POST): give the URL that does."),
+        ("1.0.0", 507, b"", "makes no upload of one byte: it answers 507."),
+        ("1.0.0", 400, b"A  name\nis due.", "of one byte: it answers 400 (A name is due)."),
+        ("1.0.0", 400, b"<html>no</html>", "makes no upload of one byte: it answers 400."),
+        ("1.0.0", 400, b"x" * 200, f"it answers 400 ({'x' * 100}...)."),
+    ],
+)
+def test_one_that_makes_no_uploads(
+    run: Run, versions: str, status: int, body: bytes, end: str
+) -> None:
+    with serving(_makes_none(versions, status, body)) as address:
+        assert _refused(run, f"{address}/files/").endswith(end)
+
+
 def test_one_that_is_no_http_server(run: Run) -> None:
+    with _saying(b"SSH-2.0-OpenSSH_9.2p1\r\n") as url:
+        assert "no HTTP/1.1 server: not a status line: 'SSH-2.0-OpenSSH_9.2p1'." in _refused(
+            run, url
+        )
     with _saying(b"220 ready\r\n\r\n") as url:
         assert "is no HTTP/1.1 server: not a status line: '220 ready'." in _refused(run, url)
     with _saying(b"") as url:
@@ -249,6 +299,8 @@ def test_one_that_is_no_http_server(run: Run) -> None:
 def test_one_behind_a_login(run: Run, answering: Answering) -> None:
     with serving(answering) as address:
         assert "give a login, as in --header 'Authorization: ...'." in _refused(run, address)
+        again = _refused(run, address, *LOGIN)
+    assert "in spite of --header: give a login that it takes." in again
 
 
 def test_one_that_sends_to_its_login_page(run: Run) -> None:
@@ -302,6 +354,25 @@ def test_http_and_https_taken_for_each_other(run: Run, certify: Certify) -> None
         host = address.partition("://")[2]
         sentence = _refused(run, f"http://{host}/files/")
         assert sentence == f"{host} speaks HTTPS, not HTTP: give https://{host}/files/."
+
+
+def test_a_handshake_that_fails(run: Run) -> None:
+    with _saying(b"") as url:
+        sentence = _refused(run, url.replace("http", "https"))
+    host = url.split("/")[2]
+    assert sentence.startswith(f"The TLS handshake with {host} fails (")
+    assert "_ssl.c" not in sentence
+
+
+def test_a_terminal_is_told_who_is_asked() -> None:
+    terminal = Terminal()
+    with asking("https://files.example/a/", terminal):
+        assert terminal.getvalue().endswith("asking files.example ...")
+    assert terminal.getvalue().endswith("\r\x1b[K")
+    pipe = io.StringIO()
+    with asking("https://files.example/a/", pipe):
+        pass
+    assert pipe.getvalue() == ""
 
 
 def test_the_checks_see_over_tls_what_they_see_without(run: Run, certify: Certify) -> None:

@@ -11,14 +11,16 @@ from xml.etree import ElementTree
 
 import pytest
 
+from conformance.checks import ALL
 from conformance.findings import LEGACY, TUS, Findings
 from conformance.formats import json_of, junit_of, markdown_of
 from conformance.progress import watched
 from conformance.registry import Check
-from conformance.report import Paint, curl_of, paint_for, text_of, why_no_curl
+from conformance.report import curl_of, text_of, why_no_curl
 from conformance.runner import Outcome, Result, run_whatever_comes
 from conformance.sent import HALF_BODY, RESET, TRAILERS, Sent
 from conformance.target import CheckFailed
+from conformance.terminal import Page, page_for
 from conformance.tls import Tls
 from conformance.wire import Connection
 from tests.conformance.http_server import Answer, Request, serving
@@ -57,12 +59,14 @@ def _failed(check: Check, message: str = "expected 204, got 500", **more: Any) -
     return Result(check=check, outcome=Outcome.FAIL, detail=str(failure), failure=failure)
 
 
-def _found(*, strict: bool = False, must_fails: bool = True) -> Findings:
+def _found(
+    *, strict: bool = False, must_fails: bool = True, message: str = "expected 204, got 500"
+) -> Findings:
     must = _check(2, "MUST")
     results = [
         Result(check=_check(90, "MUST", "Expiration", "expiration"), outcome=Outcome.NOT_ANNOUNCED),
         Result(check=_check(1, "MUST"), outcome=Outcome.PASS, seconds=1.5),
-        _failed(must) if must_fails else Result(check=must, outcome=Outcome.PASS),
+        _failed(must, message) if must_fails else Result(check=must, outcome=Outcome.PASS),
         _failed(_check(3, "SHOULD")),
         _failed(_check(4, "MAY", "PATCH")),
         Result(check=_check(5, "D", "PATCH"), outcome=Outcome.NOT_TESTABLE, detail="no facts"),
@@ -71,20 +75,21 @@ def _found(*, strict: bool = False, must_fails: bool = True) -> Findings:
 
 
 def test_the_table_has_each_part_and_level_apart() -> None:
-    lines = text_of(_found(), Paint(on=False)).splitlines()
+    lines = text_of(_found(), Page()).splitlines()
     table = [line.split("  ") for line in lines[2 : lines.index("", 2)]]
     cells = [[cell.strip() for cell in row if cell.strip()] for row in table]
     assert cells == [
         ["passed/run", "MUST", "SHOULD", "MAY", "D", "not run"],
         ["HEAD", "1/2", "0/1", "-", "-"],
         ["PATCH", "-", "-", "0/1", "-", "1 not testable"],
-        ["extension expiration", "-", "-", "-", "-", "1 not announced"],
-        ["all", "1/2", "0/1", "0/1", "-", "1 not announced, 1 not testable"],
+        ["extensions"],
+        ["expiration", "-", "-", "-", "-", "1 not announced"],
+        ["all", "1/2", "0/1", "0/1", "-", "2"],
     ]
 
 
 def test_a_failure_has_its_rule_what_was_sent_and_got_and_how_to_repeat_it() -> None:
-    text = text_of(_found(), Paint(on=False))
+    text = text_of(_found(), Page())
     assert (
         "HEAD, MUST: 1 failed, 1 passed\n"
         "  FAIL row-002-x\n"
@@ -102,7 +107,7 @@ def test_a_failure_has_its_rule_what_was_sent_and_got_and_how_to_repeat_it() -> 
 
 
 def test_verbose_lists_what_passed_and_what_was_not_run() -> None:
-    text = text_of(_found(), Paint(on=False), verbose=True)
+    text = text_of(_found(), Page(), verbose=True)
     assert "  PASS          row-001-x: rule 1\n" in text
     assert "  not testable  row-005-x: rule 5 (no facts)\n" in text
     assert "extension expiration, MUST: 1 not announced\n" in text
@@ -128,7 +133,7 @@ def test_verbose_lists_what_passed_and_what_was_not_run() -> None:
 )
 def test_the_last_line_is_one_sentence(found: Findings, status: int, sentence: str) -> None:
     assert found.status == status
-    assert text_of(found, Paint(on=False)).splitlines()[-1] == sentence
+    assert text_of(found, Page()).splitlines()[-1] == sentence
 
 
 def test_what_counts_against_a_server() -> None:
@@ -153,11 +158,33 @@ class Terminal(io.StringIO):
 
 
 def test_colours_are_for_terminals_that_want_them() -> None:
-    assert paint_for(Terminal(), {}).on
-    assert not paint_for(Terminal(), {"NO_COLOR": "1"}).on
-    assert not paint_for(Terminal(), {"TERM": "dumb"}).on
-    assert not paint_for(io.StringIO(), {}).on
-    assert "\x1b[31m" in text_of(_found(), Paint(on=True))
+    assert page_for(Terminal(), {}).colours
+    assert not page_for(Terminal(), {"NO_COLOR": "1"}).colours
+    assert not page_for(Terminal(), {"TERM": "dumb"}).colours
+    assert not page_for(io.StringIO(), {}).colours
+    assert "\x1b[31m" in text_of(_found(), Page(colours=True))
+
+
+def test_lines_are_as_long_as_the_terminal_is_wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    page = page_for(Terminal(), {"NO_COLOR": "1"})
+    assert page_for(io.StringIO(), {}).columns is None
+    found = _found(message="expected " + "many words that say what is wrong with it " * 5)
+    lines = text_of(found, page, verbose=True).splitlines()
+    copied = [line for line in lines if line.startswith("    repeat  curl ")]
+    assert len(copied) == 3
+    assert max(len(line) for line in lines if line not in copied) in range(70, 81)
+    assert "              what is wrong with it" in [line[:35] for line in lines]
+    assert " ".join(lines[-3:]).replace("  ", " ").endswith("1 not announced, 1 not testable.")
+
+
+def test_the_table_of_the_whole_suite_fits_into_80_columns() -> None:
+    results = [Result(check=check, outcome=Outcome.NOT_ANNOUNCED) for check in ALL]
+    passed = [Result(check=check, outcome=Outcome.PASS) for check in ALL] * 9
+    found = Findings(suite=TUS, url=URL, results=(*results, *passed))
+    table = text_of(found, Page()).split("\n\n")[1].splitlines()
+    assert len(table) > 20
+    assert max(map(len, table)) <= 80
 
 
 def test_the_bar_is_for_terminals() -> None:

@@ -47,7 +47,7 @@ def closed_in_mid_chunk(client: Client) -> None:
 @check(
     "legacy-2.4-08-reset-in-mid-chunk",
     needs=("md5",),
-    title="so does one that is reset",
+    title="a connection reset in the middle of a chunk leaves the offset where it was",
 )
 def reset_in_mid_chunk(client: Client) -> None:
     upload_id, content, held = _half_sent(client)
@@ -59,7 +59,8 @@ def reset_in_mid_chunk(client: Client) -> None:
 @check(
     "legacy-2.4-08-half-closed-in-mid-chunk",
     needs=("md5",),
-    title="so does one whose client sends no more but reads on, and is told of no success",
+    title="a client that ends its side in the middle of a chunk leaves the offset where it "
+    "was, untold of any success",
 )
 def half_closed_in_mid_chunk(client: Client) -> None:
     upload_id, content, held = _half_sent(client)
@@ -74,7 +75,7 @@ def half_closed_in_mid_chunk(client: Client) -> None:
 @check(
     "legacy-2.4-08-broken-behind-the-form-fields",
     needs=("md5",),
-    title="so does one that ends before the first byte of the file",
+    title="a connection that ends before the first byte of the file leaves the offset where it was",
 )
 def broken_behind_the_form_fields(client: Client) -> None:
     content = client.content(_TOTAL, seed=24)

@@ -96,7 +96,8 @@ def long_numbers(client: Client) -> None:
 @check(
     "legacy-7-06-long-numbers-on-a-later-chunk",
     level="FAULT",
-    title="so on a later chunk, which changes nothing unless it is taken as it should be",
+    title="numbers too long to be read change nothing on a later chunk, unless it is taken "
+    "as it should be",
 )
 def long_numbers_on_a_later_chunk(client: Client) -> None:
     content = client.content(10)
@@ -168,7 +169,7 @@ def total_changes(client: Client) -> None:
     "legacy-7-20-two-files-in-one-upload",
     level="FAULT",
     needs=("strict totals",),
-    title="so a second file cannot get into the upload of a first one",
+    title="a second file cannot get into the upload of a first one",
 )
 def two_files_in_one_upload(client: Client) -> None:
     first, second = client.content(10, seed=1), client.content(12, seed=2)

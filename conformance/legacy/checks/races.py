@@ -61,7 +61,8 @@ def identical_chunks_at_once(client: Client) -> None:
     "legacy-7-01-overlapping-chunks-at-once",
     level="FAULT",
     needs=("md5", "no repeats"),
-    title="so of two chunks of different lengths at one offset",
+    title="of two chunks of different lengths at one offset at once one is stored, the "
+    "other refused",
 )
 def overlapping_chunks_at_once(client: Client) -> None:
     for run in range(client.target.races):
@@ -72,7 +73,7 @@ def overlapping_chunks_at_once(client: Client) -> None:
     "legacy-7-01-many-chunks-at-once",
     level="FAULT",
     needs=("md5", "no repeats"),
-    title=f"so of {_MANY} at once",
+    title=f"of {_MANY} chunks for one offset at once one is stored, the others are refused",
 )
 def many_chunks_at_once(client: Client) -> None:
     for run in range(_runs_of_many(client)):
@@ -97,7 +98,7 @@ def complete_again(client: Client) -> None:
     "legacy-7-03-complete-again-with-a-wrong-md5",
     level="FAULT",
     needs=("md5", "no repeats"),
-    title="so it is with a wrong md5",
+    title="completing again with a wrong md5 is refused as well",
 )
 def complete_again_with_a_wrong_md5(client: Client) -> None:
     content = client.content(5)

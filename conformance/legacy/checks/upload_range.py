@@ -29,7 +29,8 @@ def no_header_refused(client: Client) -> None:
 @check(
     "legacy-2.1-06-no-header-on-a-later-chunk",
     needs=("header asked for",),
-    title="likewise on a later chunk, which changes nothing",
+    title="with fail_if_no_header a later chunk without Content-Range is refused and "
+    "changes nothing",
 )
 def no_header_on_a_later_chunk(client: Client) -> None:
     content = client.content(10)
@@ -178,7 +179,7 @@ def chunks(client: Client) -> None:
 @check(
     "legacy-2.1-10-large-chunks",
     needs=("md5",),
-    title="so do chunks that Django spools to disk",
+    title="chunks that Django spools to disk make up the file, too",
 )
 def large_chunks(client: Client) -> None:
     size = 3 * 2**20
