@@ -137,32 +137,36 @@ class Runner:
     def _work(self, peer: Peer, server: Server, todo: list[Task], number: int) -> None:
         """Take tasks from the list until there are no more, or one has failed."""
         kept: dict[str, Any] = {}
-        is_first, is_well = True, True
+        is_well = True
+        if peer.protocol == "tus":
+            with self._timed(todo[0][0], f"{peer.name}: warm-up"):
+                self._warm_up(peer, server)
         while todo and is_well:
             row, one = todo.pop(0)
-            started = time.monotonic()
-            try:
-                if is_first and peer.protocol == "tus":
-                    self._warm_up(peer, server)
-                with Deadline(row.limit_seconds) as deadline:
-                    turn = self._turn(peer, server, deadline, kept)
-                    self.parts[one.name].add(peer.name, one.run(turn))
-                    if turn.remarks:
-                        self.parts[one.name].remarks[peer.name] = turn.remarks
-            except NotOffered as error:
-                self.parts[one.name].skipped[peer.name] = str(error)
-            except Failed as error:
-                is_well = False
-                self._fail(peer, one, number, f"{error}{server.end() and '; ' + server.end()}")
-            except Exception as error:
-                is_well = False
-                self.errors.append(f"{peer.name}, {one.name}: {error!r}")
-                traceback.print_exc()
-                self._fail(peer, one, number, f"mistake of the benchmark: {error!r}")
-            is_first = False
-            took = time.monotonic() - started
-            self.seconds[f"row {row.number}"] += took
-            say(f"round {number + 1} of {self.rounds}: {peer.name}: {one.name} {took:.1f} s")
+            what = f"round {number + 1} of {self.rounds}: {peer.name}: {one.name}"
+            with self._timed(row, what):
+                turn = self._turn(peer, server, Deadline(row.limit_seconds), kept)
+                is_well = self._do(turn, one, number)
+
+    def _do(self, turn: Turn, one: RowPart, number: int) -> bool:
+        """Measure one part; whether the server can be asked for others."""
+        peer, server, part = turn.peer, turn.server, self.parts[one.name]
+        try:
+            with turn.deadline:
+                part.add(peer.name, one.run(turn))
+        except NotOffered as error:
+            part.skipped[peer.name] = str(error)
+        except Failed as error:
+            self._fail(peer, one, number, f"{error}{server.end() and '; ' + server.end()}")
+            return False
+        except Exception as error:
+            self.errors.append(f"{peer.name}, {one.name}: {error!r}")
+            traceback.print_exc()
+            self._fail(peer, one, number, f"mistake of the benchmark: {error!r}")
+            return False
+        if turn.remarks:
+            part.remarks[peer.name] = turn.remarks
+        return True
 
     def _warm_up(self, peer: Peer, server: Server) -> None:
         # one that takes nothing so large may do well in other rows

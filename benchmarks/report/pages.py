@@ -1,6 +1,6 @@
 """A report as text for the terminal, and as Markdown for the documentation."""
 
-from benchmarks.figures import GENERATOR, RATE, WALL_GIB, Measure
+from benchmarks.figures import GENERATOR, RATE, WALL_GIB, Measure, Part
 from benchmarks.report.data import Report
 from benchmarks.report.tables import Table, markdown_of, number, table_of, text_of
 
@@ -50,7 +50,7 @@ def _generator(report: Report) -> Table:
     table = Table("The generator", head, is_text=True)
     for part in sorted(report.parts, key=lambda part: part.row):
         for measure in (WALL_GIB, RATE):
-            name = _quickest(part.figures, measure)
+            name = _quickest(part, measure)
             value, busy = part.median(name, measure), part.median(name, GENERATOR)
             if value and busy is not None:
                 did = (
@@ -61,8 +61,9 @@ def _generator(report: Report) -> Table:
     return table
 
 
-def _quickest(figures: dict[str, dict[str, list[float]]], measure: Measure) -> str:
-    found = {name: min(f[measure.title]) for name, f in figures.items() if measure.title in f}
+def _quickest(part: Part, measure: Measure) -> str:
+    medians = {name: part.median(name, measure) for name in part.figures if name not in part.failed}
+    found = {name: value for name, value in medians.items() if value is not None}
     best = max if measure == RATE else min
     return best(found, key=lambda name: found[name]) if found else ""
 
@@ -90,7 +91,8 @@ def _about(report: Report) -> list[Table]:
         ["versions", ", ".join(f"{name} {value}" for name, value in report.versions.items())],
     ]
     seconds = Table("Time that the run took", ["", "s"])
-    seconds.lines += [[name, number(value, 0)] for name, value in report.seconds.items()]
+    order = sorted(report.seconds.items(), key=lambda item: (len(item[0]), item[0]))
+    seconds.lines += [[name, number(value, 0)] for name, value in order]
     seconds.lines.append(["all", number(sum(report.seconds.values()), 0)])
     seconds.notes += [f"mistake of the benchmark: {error}" for error in report.errors]
     return [servers, machine, seconds]

@@ -91,6 +91,14 @@ def test_a_page_has_every_server_and_table_and_what_else_is_to_be_known(page: "o
         assert expected in text
 
 
+def test_who_failed_was_not_the_quickest() -> None:
+    found = report()
+    assert "| row 1, patch | The tusbridge | " in markdown_page(found)
+    assert "| row 5, head | The tusbridge | " in markdown_page(found)
+    found.parts[0].failed["tusbridge"] = "lied"
+    assert "| row 1, patch | The tusbridge-power | " in markdown_page(found)
+
+
 def test_the_date_and_the_command_are_in_the_documentation() -> None:
     text = markdown_page(report())
     assert text.startswith("Measured on 2026-01-02 by `python -m benchmarks`")
