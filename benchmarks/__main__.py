@@ -68,6 +68,7 @@ def measure(options: Namespace, arguments: list[str]) -> Report:
         sizes=sizes,
         place=place,
         postgres=options.postgres,
+        limit_seconds=options.minutes * 60,
     )
     date, before = time.strftime("%Y-%m-%d"), load()
     try:
@@ -82,7 +83,7 @@ def measure(options: Namespace, arguments: list[str]) -> Report:
         versions=versions(),
         load_before=before,
         load_after=load(),
-        rounds=options.rounds,
+        rounds=runner.rounds_done,
         scale=options.scale,
         peers=[Contestant.of(peer) for peer in options.peers],
         not_installed=options.not_installed,

@@ -30,7 +30,7 @@ CPU is user and system time of the server's whole process tree, with processes t
 Memory is the highest PSS of that tree during the row, growth how far that is above what it was
 before. x1.50 behind a figure says that it is 1.5 times that of tusbridge; servers that sync
 before they answer are compared with tusbridge at --durability power, all others with it at process.
-Without --scale and --rounds a run takes a quarter of an hour and, at times, 8 GiB of the disk.
+A whole run takes a quarter of an hour at most and, at times, 8 GiB of the disk.
 
 The exit status is 1 when the benchmark, tusbridge or a floor failed; never because of a figure.
 """
@@ -78,6 +78,13 @@ def _parser() -> argparse.ArgumentParser:
         default=3,
         metavar="N",
         help="how often all is measured (3); rows 6 and 8 once, 7 and 9 to 11 twice at most",
+    )
+    add(
+        "--minutes",
+        type=float,
+        default=15.0,
+        metavar="N",
+        help="no round begins, but the first, that would not be over by then (15)",
     )
     add("--scale", type=float, default=1.0, metavar="X", help="sizes and counts, times X (1)")
     add(

@@ -1,5 +1,6 @@
 """Rounds: who is measured when, and what becomes of those that fail."""
 
+import math
 import shutil
 import sys
 import time
@@ -34,8 +35,11 @@ Task = tuple[Row, RowPart]
 class Runner:
     """All that is measured in one run. ``place`` is a folder for data.
 
+    A round that would not be over ``limit_seconds`` after the beginning is left out, but the first.
+
     Afterwards ``parts`` has the figures and failures, ``seconds`` the time that each row took,
-    ``slow`` whose uploads were smaller, ``errors`` the benchmark's own mistakes.
+    ``slow`` whose uploads were smaller, ``rounds_done`` how many there were, ``errors`` the
+    benchmark's own mistakes.
     """
 
     peers: list[Peer]
@@ -44,28 +48,46 @@ class Runner:
     sizes: Sizes
     place: Path
     postgres: str = ""
+    limit_seconds: float = math.inf
+    rounds_done: int = 0
     parts: dict[str, Part] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     slow: set[str] = field(default_factory=set)
     errors: list[str] = field(default_factory=list)
     _judged: set[str] = field(default_factory=set)
+    _took: dict[str, float] = field(default_factory=dict)
 
     def run(self) -> None:
         """Measure everything."""
         for row in self.rows:
             for one in row.parts:
                 self.parts[one.name] = Part(row=row.number, name=one.name, title=one.title)
-        for number in range(self.rounds):
-            turn = number % len(self.peers)
-            for peer in self.peers[turn:] + self.peers[:turn]:
-                for rows in self._groups(number):
-                    self._serve(peer, rows, number)
-            for row in self.rows:
-                if row.beside and number < row.rounds:
-                    self._measure_beside(row)
+        until = time.monotonic() + self.limit_seconds
         for row in self.rows:
             if row.study:
                 self._study(row)
+        for number in range(self.rounds):
+            if number and time.monotonic() + self._next_seconds(number) > until:
+                say(f"round {number + 1} is left out: it would take too long")
+                break
+            self._round(number)
+            self.rounds_done += 1
+
+    def _round(self, number: int) -> None:
+        before = dict(self.seconds)
+        turn = number % len(self.peers)
+        for peer in self.peers[turn:] + self.peers[:turn]:
+            for rows in self._groups(number):
+                self._serve(peer, rows, number)
+        for row in self.rows:
+            if row.beside and number < row.rounds:
+                self._measure_beside(row)
+        self._took = {key: value - before.get(key, 0.0) for key, value in self.seconds.items()}
+
+    def _next_seconds(self, number: int) -> float:
+        """What a round would take, by the one before it."""
+        over = {f"row {row.number}" for row in self.rows if row.rounds <= number}
+        return sum(seconds for key, seconds in self._took.items() if key not in over)
 
     def _measure_beside(self, row: Row) -> None:
         assert row.beside

@@ -5,7 +5,7 @@ from benchmarks.report.data import Report
 from benchmarks.report.tables import Table, markdown_of, number, table_of, text_of
 
 _LEGEND = (
-    "Medians, with the least and the most of the rounds in brackets; x1.50 is 1.5 times the "
+    "Medians of {rounds} rounds, with the least and the most in brackets; x1.50 is 1.5 times the "
     "figure of tusbridge. Servers that sync before they answer are compared with tusbridge at "
     "power, which does so too."
 )
@@ -27,7 +27,7 @@ def markdown_page(report: Report) -> str:
 
 def _legend(report: Report) -> str:
     scaled = f" Sizes and counts were those of the titles times {report.scale:g}."
-    return _LEGEND + (scaled if report.scale != 1 else "")
+    return _LEGEND.format(rounds=report.rounds) + (scaled if report.scale != 1 else "")
 
 
 def _row_tables(report: Report) -> list[Table]:

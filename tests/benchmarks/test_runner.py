@@ -192,6 +192,31 @@ def test_rows_have_their_own_number_of_rounds_and_fresh_servers(tmp_path: Path) 
     assert not set(pids["once"]) & set(pids["often"])
 
 
+def test_a_round_that_would_be_over_too_late_is_left_out(tmp_path: Path) -> None:
+    def slow(turn: Turn) -> Values:
+        time.sleep(0.5)
+        return {WALL: 1.0}
+
+    def quick(turn: Turn) -> Values:
+        return {WALL: 1.0}
+
+    found = [
+        Runner(
+            peers=[PYTHON_FLOOR],
+            rows=[row(slow, rounds=rounds), replace(row(quick), number=2)],
+            rounds=3,
+            sizes=TINY,
+            place=tmp_path,
+            limit_seconds=limit,
+        )
+        for rounds, limit in ((3, 0.6), (3, 60.0), (1, 4.0))
+    ]
+    for one in found:
+        one.run()
+    assert [one.rounds_done for one in found] == [1, 3, 3]
+    assert [len(one.parts["quick"].values("floor", WALL)) for one in found] == [1, 3, 3]
+
+
 def test_what_is_measured_beside_is_a_line_of_its_own(tmp_path: Path) -> None:
     def mine(turn: Turn) -> Values:
         return {WALL: 2.0}
