@@ -12,7 +12,7 @@ from .findings import Findings, Suite
 from .formats import json_of, junit_of, markdown_of
 from .listing import Contents, markdown_of_list, text_of_list
 from .presence import RETURN_SECONDS, STANDSTILL_SECONDS, Presence
-from .probe import Silent, Unusable
+from .probe import Silent, Unreachable, Unusable
 from .progress import asking, watched
 from .report import text_of
 from .runner import Result, Runnable, iterate, run_whatever_comes
@@ -79,8 +79,11 @@ def _patience(probe: Callable[[Target], None], target: Target) -> float:
         probe(target)
     except Silent:
         return STANDSTILL_SECONDS
-    except Unusable:
+    except Unreachable:
         return RETURN_SECONDS
+    except Unusable:
+        # it answers, be it that it makes no uploads any more
+        return 0
     return 0
 
 

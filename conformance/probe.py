@@ -28,7 +28,11 @@ class Unusable(Exception):
     """No check makes sense; the message is a sentence that says what to do."""
 
 
-class Silent(Unusable):
+class Unreachable(Unusable):
+    """There is no answer."""
+
+
+class Silent(Unreachable):
     """Something takes connections there and answers nothing."""
 
 
@@ -53,7 +57,7 @@ def asked(url: str, ask: Callable[[], Response]) -> Response:
     try:
         answer = ask()
     except ConnectionLost as error:
-        raise Unusable(_why_lost(url, error)) from error
+        raise Unreachable(_why_lost(url, error)) from error
     except TimedOut as error:
         raise Silent(_why_silent(url)) from error
     except WireError as error:

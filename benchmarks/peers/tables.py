@@ -8,8 +8,6 @@ from benchmarks.peers.base import Peer
 Report = dict[str, Any]
 LEVELS = ("MUST", "SHOULD", "D")
 _RAN = ("pass", "fail")
-# Titles that go on from the one before.
-_GOING_ON = ("so ", "and ", "nor ", "likewise")
 
 
 def rewritten(page: str, reports: Mapping[str, Report], peers: Mapping[str, Peer]) -> str:
@@ -96,21 +94,14 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def _title(reports: Mapping[str, Report], level: str, number: int) -> str:
-    """That of the row's check that most servers fail and that can stand alone."""
-    of_row = [
-        check
+    """That of the row's check that most servers fail."""
+    failed = [
+        check["title"]
         for report in reports.values()
         for check in _at(report, level)
-        if check["row"] == number and not check["title"].startswith(_GOING_ON)
+        if check["row"] == number and check["outcome"] == "fail"
     ]
-    failed = [check["title"] for check in of_row if check["outcome"] == "fail"]
-    titles = failed or [check["title"] for check in of_row] or _titles(reports, number)
-    return max(titles, key=titles.count)
-
-
-def _titles(reports: Mapping[str, Report], number: int) -> list[str]:
-    checks = [check for report in reports.values() for check in report["checks"]]
-    return [check["title"] for check in checks if check["row"] == number]
+    return max(failed, key=failed.count)
 
 
 def _at(report: Report, level: str) -> Iterator[Report]:

@@ -51,7 +51,7 @@ def delete_complete(client: Client) -> None:
     level="MUST",
     section=_SECTION,
     extension=_EXTENSION,
-    title="an empty upload is deleted by a DELETE",
+    title="an empty upload deleted is gone, its download too",
 )
 def delete_empty(client: Client) -> None:
     response = client.post({"Upload-Length": "0"})

@@ -229,11 +229,12 @@ def extensions_as_comma_list(client: Client) -> None:
 @check(
     "row-012-max-size-is-a-number",
     row=12,
-    level="SHOULD",
+    level="MUST",
     section="Tus-Max-Size",
     title="Tus-Max-Size, when there is one, is a non-negative integer",
 )
 def max_size_is_a_number(client: Client) -> None:
+    """tus 1.0.0, Tus-Max-Size: that there is one at all is the SHOULD of the row."""
     response = client.options()
     if "Tus-Max-Size" not in response.fields:
         raise NotTestable("no Tus-Max-Size; whether there is a hard limit cannot be seen")

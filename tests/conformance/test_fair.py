@@ -9,6 +9,7 @@ import pytest
 from conformance.checks import ALL
 from conformance.runner import Outcome, run_checks
 from conformance.target import Target
+from tests.conformance.faults.versions import MaxSizeInWords
 from tests.conformance.http_server import Answer, Request, serving
 from tests.conformance.reference import Reference, Refused, Upload
 
@@ -74,6 +75,7 @@ class EmptyPatchesRefused(Reference):
         (CompleteOnesForgotten, ("row-026-append-again", "row-045", "row-078-whole-body")),
         (NegativeOffsetsConflict, ("row-034-offset-not-a-number",)),
         (LastSlashes, ("row-020", "row-021", "row-036-unknown", "row-103-delete-unknown")),
+        (MaxSizeInWords, ("row-001-version-in-every", "row-052", "row-074", "row-119")),
         (EmptyPatchesRefused, ("row-037-body-too-long", "row-101-delete-unf")),
     ],
 )

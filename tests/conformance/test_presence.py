@@ -19,7 +19,7 @@ from conformance.registry import Check
 from conformance.runner import Outcome, Result, Runnable, run_check
 from conformance.target import CheckFailed, Target
 from tests.conformance.http_server import Answer, Request, serving
-from tests.conformance.reference import Reference
+from tests.conformance.reference import Reference, Refused
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = "http://127.0.0.1:9/files/"
@@ -195,3 +195,31 @@ def _named(name: str) -> Check:
     from conformance.checks import ALL
 
     return next(check for check in ALL if check.id == name)
+
+
+def test_a_server_that_is_full_is_not_away() -> None:
+    """It loses a connection, and is then asked whether it is there: it answers, that it is full."""
+
+    class Full(Reference):
+        creations = 0
+
+        def create(self, request: Request) -> Answer:
+            self.creations += 1
+            if self.creations == 1:
+                return super().create(request)
+            if self.creations == 2:
+                raise ConnectionError
+            raise Refused(507)
+
+    with serving(Full().answer) as address:
+        words = [f"{address}/files/", "--only", "row-017-new", "--only", "row-020", "--json", "-"]
+        ran = subprocess.run(
+            [sys.executable, "-m", "conformance", *words],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            timeout=60,
+            check=False,
+        )
+    told = json.loads(ran.stdout)
+    assert (told["away"], [check["outcome"] for check in told["checks"]]) == ([], ["fail", "fail"])

@@ -190,11 +190,11 @@ class NoLock(Reference):
         return nullcontext()
 
     def store(self, upload: Upload, span: Span, chunk: bytes, form: Form) -> None:
-        time.sleep(0.02)
+        time.sleep(0.3)
         super().store(upload, span, chunk, form)
 
     def on_completion(self, form: Form) -> None:
-        time.sleep(0.02)
+        time.sleep(0.3)
 
 
 @caught_by("9-01-repeated-chunk", "9-02-repeated-completion", accept_repeats=True)

@@ -255,7 +255,7 @@ def data_files(place: Path) -> list[Path]:
 def test_of_two_imports_at_once_one_is_refused(tmp_path: Path, database: str) -> None:
     words = ("--model", "tables.ElsewhereUpload")
     with site(tmp_path, database) as made:
-        made.work("elsewhere", "200")
+        made.work("elsewhere", "800")
         first = made.begin("-v", "2", "--batch", "1", *words)
         assert first.stdout is not None
         assert first.stdout.readline() == "1 rows: 1 imported, complete\n"
@@ -265,5 +265,5 @@ def test_of_two_imports_at_once_one_is_refused(tmp_path: Path, database: str) ->
         assert still_runs
         assert second.status == 1
         assert second.err == "CommandError: another import is running; wait for its end\n"
-        assert made.look() == {"complete": 150, "in flight": 50}
-        assert made.import_all(*words).table == {"already here": "200"}
+        assert made.look() == {"complete": 600, "in flight": 200}
+        assert made.import_all(*words).table == {"already here": "800"}
