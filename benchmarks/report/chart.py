@@ -102,23 +102,23 @@ def _bars(report: Report, part: Part, measure: Measure) -> Iterator[Bar]:
 
 def _panel(title: str, unit: str, bars: list[Bar], x: float, y: float) -> list[str]:
     longest = max((bar.value or 0.0 for bar in bars), default=0.0) or 1.0
-    top = y + _TITLE
+    start, top = x + _LABEL, y + _TITLE
+    floor = next((bar.value for bar in bars if bar.name == FLOOR), None)
+    line = start + floor / longest * _ROOM if floor else start
     drawn = [_text(x, y + 12, title, "title"), _text(x, y + 27, unit, "unit")]
-    for number_, bar in enumerate(bars):
-        middle = top + number_ * _LINE + _LINE / 2
-        drawn.append(_text(x + _LABEL - 8, middle + 4, bar.label, "end"))
-        if bar.value is None:
-            drawn.append(_text(x + _LABEL, middle + 4, "failed", ""))
-            continue
-        width = max(1.0, bar.value / longest * _ROOM)
-        drawn.append(_rectangle(x + _LABEL, middle - _BAR / 2, width, _BAR, bar.kind))
-        shown = number(bar.value, 2)
-        drawn.append(_text(x + _LABEL + width + 5, middle + 4, shown, ""))
-    floor = next((bar.value for bar in bars if bar.name == FLOOR and bar.value), None)
+    for place, bar in enumerate(bars):
+        middle = top + place * _LINE + _LINE / 2
+        width = max(1.0, bar.value / longest * _ROOM) if bar.value is not None else 0.0
+        drawn.append(_text(start - 8, middle + 4, bar.label, "end"))
+        if width:
+            drawn.append(_rectangle(start, middle - _BAR / 2, width, _BAR, bar.kind))
+        shown = "failed" if bar.value is None else number(bar.value, 2)
+        # to the right of the floor's line, so that it goes through no text
+        drawn.append(_text(max(start + width, line) + 5, middle + 4, shown, ""))
     if floor:
-        at = x + _LABEL + floor / longest * _ROOM
-        bottom = top + len(bars) * _LINE
-        drawn.append(f'<path class="line" d="M{at:.1f} {top - 2:g}V{bottom:g}"/>')
+        drawn.append(
+            f'<path class="line" d="M{line:.1f} {top - 2:g}V{top + len(bars) * _LINE:g}"/>'
+        )
     return drawn
 
 

@@ -1,6 +1,7 @@
 """The chart is XML, nothing in it lies over another text, and bars are as long as they should."""
 
 import itertools
+import re
 from xml.etree import ElementTree
 
 import pytest
@@ -49,7 +50,23 @@ def bars(root: ElementTree.Element) -> list[tuple[str, Box]]:
     return found
 
 
+def lines(root: ElementTree.Element) -> list[Box]:
+    """The marks of the floor."""
+    found = []
+    for element in root.iter(f"{SVG}path"):
+        match = re.fullmatch(r"M(\S+) (\S+)V(\S+)", element.get("d", ""))
+        assert match
+        x, start, stop = map(float, match.groups())
+        found.append((x, start, x, stop))
+    return found
+
+
 def variants() -> list[Report]:
+    slow_floor = report()
+    for part in slow_floor.parts:
+        part.figures.get("floor-recv", {}).update(
+            {title: [7.5] for title in ("CPU, s/GiB", "CPU, ms")}
+        )
     few = report()
     few.peers = few.peers[:3]
     equal = report()
@@ -59,10 +76,10 @@ def variants() -> list[Report]:
     nothing = report()
     for part in nothing.parts:
         part.failed = {peer.name: "why" for peer in nothing.peers}
-    return [report(), few, equal, nothing]
+    return [report(), few, equal, nothing, slow_floor]
 
 
-@pytest.mark.parametrize("found", variants(), ids=["all", "few", "equal", "failed"])
+@pytest.mark.parametrize("found", variants(), ids=["all", "few", "equal", "failed", "slow floor"])
 def test_no_text_lies_over_another_or_outside(found: Report) -> None:
     root = parsed(found)
     boxes = texts(root)
@@ -76,6 +93,8 @@ def test_no_text_lies_over_another_or_outside(found: Report) -> None:
     for (one, a), (other, b) in itertools.combinations(boxes, 2):
         assert not overlap(a, b), (one, other)
     for (one, a), (_, b) in itertools.product(boxes, bars(root)):
+        assert not overlap(a, b), one
+    for (one, a), b in itertools.product(boxes, lines(root)):
         assert not overlap(a, b), one
 
 
@@ -91,17 +110,14 @@ def test_bars_are_as_long_as_their_figures() -> None:
 
 
 def test_the_floor_is_marked_where_its_bar_ends() -> None:
-    root = parsed(report())
-    lines = [element.get("d", "") for element in root.iter(f"{SVG}path")]
-    assert len(lines) == 6
-    found = report()
+    root, found = parsed(report()), report()
+    assert len(lines(root)) == 6
     place = [peer.name for peer in found.in_order()].index("floor-recv")
     _, (_, top, right, bottom) = bars(root)[place]
-    x, _, end = lines[0].removeprefix("M").partition(" ")
-    start, _, stop = end.partition("V")
-    assert float(x) == pytest.approx(right, abs=0.2)
-    assert float(start) < top
-    assert float(stop) > bottom
+    x, start, _, stop = lines(root)[0]
+    assert x == pytest.approx(right, abs=0.2)
+    assert start < top
+    assert stop > bottom
 
 
 def test_who_failed_has_no_bar() -> None:
