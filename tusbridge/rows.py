@@ -22,11 +22,12 @@ from django.db import (
     router,
     transaction,
 )
+from django.db.models import DurationField
 from django.db.models.signals import post_save, pre_save
 
 from tusbridge.errors import DatabaseUnavailable, StoreFull
 from tusbridge.models import AbstractUpload
-from tusbridge.statements import TTL, DatabaseNow, Insert, until
+from tusbridge.statements import DatabaseNow, Insert, Slot, until
 
 _PLACEHOLDER_ID = "0" * 32
 # MySQL's error for a character that a column's character set does not have, and what those are
@@ -34,7 +35,14 @@ _PLACEHOLDER_ID = "0" * 32
 _NOT_IN_CHARSET = 1366
 _BEYOND_THREE_BYTES = re.compile("[\U00010000-\U0010ffff]")
 _INSERT = Insert()
-_INSERT_LEASED = Insert({"lease_until": until(TTL), "progress_at": DatabaseNow()})
+# no column of a site's model can have this name
+_TTL = "lease ttl"
+_INSERT_LEASED = Insert(
+    {
+        "lease_until": until(Slot(_TTL, output_field=DurationField())),
+        "progress_at": DatabaseNow(),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +114,19 @@ def _insert(upload: AbstractUpload, using: str, lease_ttl: float | None) -> None
         elif lease_ttl is None:
             _INSERT.run(upload, using, {})
         else:
-            _INSERT_LEASED.run(upload, using, {"ttl": timedelta(seconds=lease_ttl)})
+            _INSERT_LEASED.run(upload, using, {_TTL: timedelta(seconds=lease_ttl)})
 
 
 def _is_plain(upload: AbstractUpload) -> bool:
     """Whether saving it does no more than insert a row: the site has no ``save`` of its own, no
-    model that derives from one with a table, no receiver, and no default of the database's."""
+    model that derives from one with a table, no receiver, and nothing that the database makes."""
     model = type(upload)
     return not (
         model.save is not AbstractUpload.save
         or model._meta.parents
         or pre_save.has_listeners(model)
         or post_save.has_listeners(model)
+        or any(field.generated for field in model._meta.local_concrete_fields)
         or any(hasattr(value, "resolve_expression") for value in vars(upload).values())
     )
 

@@ -51,7 +51,7 @@ def until(ttl: float | Slot) -> Any:
     return DatabaseNow() + (ttl if isinstance(ttl, Slot) else timedelta(seconds=ttl))
 
 
-# how long a lease is to last
+# For how long a lease is to be held; a timedelta, as ``ttl``.
 TTL = Slot("ttl", output_field=DurationField())
 
 
@@ -99,7 +99,7 @@ class Update:
         given: Mapping[str, Any],
         columns: Mapping[str, Any] | None = None,
     ) -> int:
-        """How many rows were changed, or were so already."""
+        """How many rows were changed, or were so already; ``given`` are the slots' values."""
         columns = columns or {}
         key = (model, using, *columns)
         if key not in self._built:
@@ -125,6 +125,7 @@ class Exists:
         self._built: dict[tuple[Any, ...], Built] = {}
 
     def ask(self, model: type[Model], using: str, given: Mapping[str, Any]) -> bool:
+        """Whether there is one, with the values of all slots."""
         key = (model, using)
         if key not in self._built:
             rows: Any = model._base_manager.using(using).filter(self._where)
@@ -145,7 +146,10 @@ class Insert:
         self._built: dict[tuple[Any, ...], Built] = {}
 
     def run(self, instance: Model, using: str, given: Mapping[str, Any]) -> None:
-        """Insert it, and set its primary key where the database makes that."""
+        """Insert it, and set its primary key where the database makes that.
+
+        :raises IntegrityError: a unique key is taken.
+        """
         model, connection = type(instance), connections[using]
         makes_key = instance.pk is None
         key = (model, using, makes_key)

@@ -171,20 +171,25 @@ def mortal() -> Iterator[str]:
 
 
 def test_a_run_ends_where_a_request_ends_the_server(mortal: str) -> None:
-    words = [mortal, "--only", "row-001", "--only", "row-017", "--only", "row-020", "--json", "-"]
-    ran = subprocess.run(
-        [sys.executable, "-m", "conformance", *words],
+    ran = _by_command(mortal, "row-001", "row-017", "row-020")
+    told = json.loads(ran.stdout)
+    assert (ran.returncode, ran.stderr) == (1, "")
+    assert told["away"] == ["row-001-version-in-every-answer"]
+    assert told["counts"]["SHOULD"]["not_reached"] == 1
+    assert told["sentence"].endswith("the server is gone since row-001-version-in-every-answer.")
+
+
+def _by_command(url: str, *names: str) -> subprocess.CompletedProcess[str]:
+    """The command line, with these checks; its JSON is on stdout."""
+    chosen = [word for name in names for word in ("--only", name)]
+    return subprocess.run(
+        [sys.executable, "-m", "conformance", url, *chosen, "--json", "-"],
         capture_output=True,
         text=True,
         cwd=ROOT,
         timeout=60,
         check=False,
     )
-    told = json.loads(ran.stdout)
-    assert (ran.returncode, ran.stderr) == (1, "")
-    assert told["away"] == ["row-001-version-in-every-answer"]
-    assert told["counts"]["SHOULD"]["not_reached"] == 1
-    assert told["sentence"].endswith("the server is gone since row-001-version-in-every-answer.")
 
 
 def _first() -> Check:
@@ -212,14 +217,5 @@ def test_a_server_that_is_full_is_not_away() -> None:
             raise Refused(507)
 
     with serving(Full().answer) as address:
-        words = [f"{address}/files/", "--only", "row-017-new", "--only", "row-020", "--json", "-"]
-        ran = subprocess.run(
-            [sys.executable, "-m", "conformance", *words],
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            timeout=60,
-            check=False,
-        )
-    told = json.loads(ran.stdout)
+        told = json.loads(_by_command(f"{address}/files/", "row-017-new", "row-020").stdout)
     assert (told["away"], [check["outcome"] for check in told["checks"]]) == ([], ["fail", "fail"])

@@ -8,6 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 from django.db.models.signals import post_save, pre_save
 
+from tusbridge import rows
 from tusbridge.models import Status, Upload, generate_upload_id
 from tusbridge.rows import insert_row
 from tusbridge.statements import Exists, Insert, Slot, Update
@@ -107,6 +108,22 @@ class TestInsert:
         upload = filled()
         insert_row(upload)
         assert saved == [upload.upload_id]
+
+    def test_a_column_that_the_database_makes_is_left_to_the_orm(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Upload._meta.get_field("confirmed_on"), "generated", True)
+        monkeypatch.delattr(Insert, "run")
+        upload = filled()
+        insert_row(upload)
+        assert Upload.objects.filter(pk=upload.pk).exists()
+
+    def test_no_column_of_a_site_is_taken_for_what_the_lease_is_told(self) -> None:
+        insert_row(filled(), lease_ttl=60)
+        (built,) = rows._INSERT_LEASED._built.values()
+        columns = {field.attname for field in Upload._meta.concrete_fields}
+        (other,) = {name for _, name, _ in built.slots} - columns
+        assert not other.isidentifier()
 
     def test_it_is_one_statement(self, django_assert_num_queries: Any) -> None:
         with django_assert_num_queries(1):

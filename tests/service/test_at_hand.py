@@ -194,6 +194,24 @@ class TestCreation:
         assert service.sweep().completed == 1
         assert content(service, found) == CONTENT
 
+    def test_a_crash_before_the_row_is_there_leaves_bytes_that_are_found(
+        self, service: UploadService, media: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def killed(upload: AbstractUpload, **_: Any) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("tusbridge.at_hand.insert_row", killed)
+        appending = service.begin_create(creation(), NOBODY, at_hand=True)
+        appending.feed([CONTENT])
+        with pytest.raises(KeyboardInterrupt):
+            appending.end(BodyEnd.WHOLE)
+        assert Upload.objects.count() == 0
+        store = service.store_of(appending.upload)
+        (stray,) = store.strays(-1)
+        assert (stray.key, stray.size) == (appending.upload.upload_id, 10)
+        assert store.remove_stray(stray)
+        assert files(media) == []
+
     def test_a_site_that_names_files_by_its_columns_has_the_row_first(
         self, service: UploadService, monkeypatch: pytest.MonkeyPatch
     ) -> None:
