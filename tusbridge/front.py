@@ -14,7 +14,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from django.core import signals
@@ -22,7 +22,7 @@ from django.core.handlers.asgi import ASGIRequest, get_script_prefix
 from django.core.handlers.base import BaseHandler
 from django.db import close_old_connections
 from django.http import HttpResponse, HttpResponseBase
-from django.urls import Resolver404, ResolverMatch, resolve, set_script_prefix
+from django.urls import Resolver404, ResolverMatch, URLResolver, get_resolver, set_script_prefix
 
 from tusbridge.api.feeding import Feeding, PendingResponse
 from tusbridge.api.frame import dress, error_response
@@ -38,6 +38,7 @@ from tusbridge.errors import (
 )
 from tusbridge.forms import FormThreads, is_form_view
 from tusbridge.intake import Intake, Message, Receive
+from tusbridge.lanes import Lane
 from tusbridge.service import BUSY_PATIENCE_SECONDS, BUSY_POLL_SECONDS, UploadService
 
 logger = logging.getLogger("tusbridge.asgi")
@@ -59,6 +60,7 @@ _DRAIN_SECONDS = 0.5
 _LET_GO_SECONDS = 0.02
 # Seconds that a view may take. Only a database that fell silent takes so long, or a disk.
 _VIEW_SECONDS = 8.0
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 # Seconds for which a HEAD waits until a running append has committed what it has.
 _FLUSH_SECONDS = 0.08
 
@@ -79,17 +81,21 @@ class Front:
     """An ASGI application around a site's own.
 
     :param app: the site's ASGI application, for all that is not tusbridge's.
-    :param threads: threads for short requests, and as many again for those that write.
+    :param threads: threads for short requests, and as many again that write bodies.
     :param sweep_seconds: pause between two sweeps; None leaves sweeping to somebody else.
     """
 
     def __init__(self, app: App, *, threads: int = 4, sweep_seconds: float | None = None) -> None:
         self._app = app
         self._sweep_seconds = sweep_seconds
-        self._short = ThreadPoolExecutor(threads, thread_name_prefix="tusbridge-short")
+        # one more, so that those that only read have one when all others wait for a disk
+        self._short = ThreadPoolExecutor(threads + 1, thread_name_prefix="tusbridge-short")
         self._writers = ThreadPoolExecutor(threads, thread_name_prefix="tusbridge-write")
         self._routine = ThreadPoolExecutor(threads, thread_name_prefix="tusbridge-routine")
         self._forms = FormThreads()
+        # what changes a row in one lane: SQLite's writers would have to wait for each other
+        self._reading = Lane(self._short, threads, unwanted=HttpResponseBase.close)
+        self._changing = Lane(self._short, threads, unwanted=HttpResponseBase.close)
         self._drives = Drives(self._in_short)
         self._handler = _Handler()
         self._handler.load_middleware()
@@ -177,14 +183,14 @@ class Front:
         path = scope["path"].removeprefix(prefix.rstrip("/"))
         for candidate in (path, f"{path}/"):
             try:
-                match = resolve(candidate)
+                match = _resolve(get_resolver(), candidate)
             except Resolver404:
                 continue
             if is_form_view(match):
                 return match if candidate == path else None
             if "tusbridge" in match.app_names:
                 scope["path"] = scope["path"] + candidate[len(path) :]
-                return match
+                return _copy(match)
             return None
         return None
 
@@ -289,7 +295,7 @@ class Front:
     ) -> HttpResponseBase:
         upload_id = match.kwargs.get("upload_id", "")
         is_writing = intake is not None and method in {"PATCH", "POST", "PUT"}
-        run = self._in_writers if is_writing else self._in_short
+        lane = self._reading if method in _READING else self._changing
         loop = asyncio.get_running_loop()
         deadline = loop.time() + BUSY_PATIENCE_SECONDS
         chunks: list[bytes] = []
@@ -301,7 +307,7 @@ class Front:
                 body = WholeBody(chunks, intake.end)
             else:
                 body = DeferredBody()
-            work = run(partial(self._run_view, scope, match, body))
+            work = lane.run(partial(_tidily, partial(self._run_view, scope, match, body)))
             with self._drives.beginning(upload_id) if is_writing else nullcontext():
                 response = await _within(_VIEW_SECONDS, work, partial(_too_late, scope, body))
             is_busy = isinstance(getattr(response, "tusbridge_error", None), UploadBusy)
@@ -426,11 +432,21 @@ async def _within(
 ) -> HttpResponseBase:
     """The view's answer, or another one when it takes too long: its thread cannot be interrupted,
     but the client need not wait for it."""
-    done, _ = await asyncio.wait({future}, timeout=seconds)
-    if done:
-        return future.result()
-    future.add_done_callback(_discard)
-    return otherwise()
+    is_late = False
+
+    def give_up() -> None:
+        nonlocal is_late
+        is_late = future.cancel()
+
+    timer = asyncio.get_running_loop().call_later(seconds, give_up)
+    try:
+        return await future
+    except asyncio.CancelledError:
+        if not is_late:
+            raise
+        return otherwise()
+    finally:
+        timer.cancel()
 
 
 async def _wait_until_left(receive: Receive | None) -> None:
@@ -443,10 +459,20 @@ async def _wait_until_left(receive: Receive | None) -> None:
         message = await receive()
 
 
-def _discard(future: asyncio.Future[HttpResponseBase]) -> None:
-    """An answer that came too late."""
-    if not future.cancelled() and future.exception() is None:
-        future.result().close()
+@lru_cache(maxsize=1024)
+def _resolve(resolver: URLResolver, path: str) -> ResolverMatch:
+    """What Django would find for it; clients ask for one path many times. Not to be changed.
+
+    :raises Resolver404: nothing.
+    """
+    return resolver.resolve(path)
+
+
+def _copy(match: ResolverMatch) -> ResolverMatch:
+    """One that middleware may change."""
+    own = ResolverMatch.__new__(ResolverMatch)
+    own.__dict__.update(match.__dict__, kwargs=dict(match.kwargs))
+    return own
 
 
 def _too_late(scope: Scope, body: Body) -> HttpResponseBase:

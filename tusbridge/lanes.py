@@ -1,0 +1,132 @@
+"""Short work in as few threads as get it done.
+
+Python's threads compute one at a time. Where several have something to compute they hand the
+interpreter round, and with four a request costs a third more CPU than with one (and SQLite's
+writers sleep for each other besides). Threads that wait for a database or a disk are another
+matter: of those there have to be several. Which of both it is, is seen by the process's own CPU.
+"""
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+# Seconds between two looks at how work that waits gets on.
+_LOOK_SECONDS = 0.005
+# Parts of a core. A process that uses less has threads that wait for something else than each
+# other; one that uses more has too many.
+_IDLE_SHARE, _FULL_SHARE = 0.8, 1.0
+# What a thread does before it lets others' work have its place.
+_TURN = 16
+# Seconds within which what gets done is told together: the loop, woken for each, would take the
+# interpreter from the thread in the midst of the next.
+_TOGETHER_SECONDS = 0.004
+
+
+class Lane:
+    """Work of one event loop for the threads of an executor, which others may use as well.
+
+    One thread is asked for first. Another is added, up to ``threads``, whenever work has waited
+    while nothing got done, or while the process was idle; one is let go when it is busy.
+
+    :param unwanted: is given results that come when their futures are cancelled already.
+    """
+
+    def __init__(
+        self, executor: Executor, threads: int, *, unwanted: Callable[[Any], object]
+    ) -> None:
+        self._executor, self._most, self._unwanted = executor, threads, unwanted
+        self._lock = threading.Lock()
+        self._waiting: deque[tuple[Callable[[], Any], asyncio.Future[Any]]] = deque()
+        self._results: deque[Callable[[], None]] = deque()
+        self._running, self._wanted = 0, 1
+        self._done = self._done_before = 0
+        self._since = self._cpu_before = 0.0
+        self._watched: asyncio.AbstractEventLoop | None = None
+
+    def run(self, work: Callable[[], T]) -> "asyncio.Future[T]":
+        """Its result; from the loop's thread. It is done also where that is cancelled."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        with self._lock:
+            self._waiting.append((work, future))
+        self._add_thread()
+        if self._watched is not loop:
+            self._watch(loop)
+        return future
+
+    def _add_thread(self) -> bool:
+        with self._lock:
+            if not self._waiting or self._running >= self._wanted:
+                return False
+            self._running += 1
+        self._executor.submit(self._work)
+        return True
+
+    def _work(self) -> None:
+        told = time.perf_counter()
+        for _ in range(_TURN):
+            with self._lock:
+                if not self._waiting or self._running > self._wanted:
+                    self._running -= 1
+                    return
+                work, future = self._waiting.popleft()
+            self._do(work, future)
+            self._done += 1
+            now = time.perf_counter()
+            if not self._waiting or now - told > _TOGETHER_SECONDS:
+                told = now
+                # nobody is left to be told when the loop has ended
+                with suppress(RuntimeError):
+                    future.get_loop().call_soon_threadsafe(self._tell)
+        # behind what others have for the executor
+        self._executor.submit(self._work)
+
+    def _do(self, work: Callable[[], Any], future: "asyncio.Future[Any]") -> None:
+        try:
+            tell = partial(self._succeed, future, work())
+        except BaseException as error:  # noqa: BLE001 whoever waits is told
+            tell = partial(_fail, future, error)
+        self._results.append(tell)
+
+    def _tell(self) -> None:
+        while self._results:
+            self._results.popleft()()
+
+    def _succeed(self, future: "asyncio.Future[Any]", result: object) -> None:
+        if future.done():
+            self._unwanted(result)
+        else:
+            future.set_result(result)
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._watched = loop
+        self._done_before = self._done
+        self._since, self._cpu_before = time.perf_counter(), time.process_time()
+        loop.call_later(_LOOK_SECONDS, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        cpu = time.process_time() - self._cpu_before
+        share = cpu / (time.perf_counter() - self._since)
+        self._tell()
+        if not self._waiting:
+            self._watched = None
+            return
+        if share < _IDLE_SHARE or self._done == self._done_before:
+            self._wanted = min(self._wanted + 1, self._most)
+        elif share > _FULL_SHARE:
+            self._wanted = max(self._wanted - 1, 1)
+        self._add_thread()
+        self._watch(loop)
+
+
+def _fail(future: "asyncio.Future[Any]", error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)
