@@ -54,6 +54,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     options.peers = [peer for peer in peers if not missing[peer.title]]
     if options.rounds < 1 or not 0 < options.scale <= 4:
         parser.error("--rounds is at least 1, --scale above 0 and at most 4")
+    if options.place and not options.place.is_dir():
+        parser.error(f"--place {options.place}: no such folder")
     return options
 
 

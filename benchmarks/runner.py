@@ -1,7 +1,8 @@
 """Rounds: who is measured when, and what becomes of those that fail."""
 
 import math
-import shutil
+import os
+import stat
 import sys
 import time
 import traceback
@@ -24,6 +25,8 @@ from benchmarks.servers import serving
 # Servers that need more for a GiB get a quarter of the bytes.
 _SLOW_CPU, _SLOW_WALL = 5.0, 20.0
 _WARM_UP_LIMIT_SECONDS = 30.0
+# what is left until the end of the run
+_SMALL_BYTES = 16 * 1024
 STARTS = "starting and stopping"
 # whose study a row is, where one is
 STUDIED = "tusbridge"
@@ -81,7 +84,7 @@ class Runner:
                 self._serve(peer, rows, number)
         for row in self.rows:
             if row.beside and number < row.rounds:
-                self._measure_beside(row)
+                self._measure_beside(row, number)
         self._took = {key: value - before.get(key, 0.0) for key, value in self.seconds.items()}
 
     def _next_seconds(self, number: int) -> float:
@@ -89,15 +92,15 @@ class Runner:
         over = {f"row {row.number}" for row in self.rows if row.rounds <= number}
         return sum(seconds for key, seconds in self._took.items() if key not in over)
 
-    def _measure_beside(self, row: Row) -> None:
+    def _measure_beside(self, row: Row, number: int) -> None:
         assert row.beside
         name, title, measure = row.beside
-        place = self.place / f"beside-{row.number}"
+        place = self.place / f"{number}-beside-{row.number}"
         with self._timed(row, title), self._mistakes_noted(title):
             part = self.parts[row.parts[0].name]
             part.titles[name] = title
             part.add(name, measure(place, self.sizes))
-        shutil.rmtree(place, ignore_errors=True)
+        _empty(place)
 
     def _study(self, row: Row) -> None:
         assert row.study
@@ -107,7 +110,7 @@ class Runner:
                 with self._timed(row, row.title), self._mistakes_noted(row.title):
                     part = row.study(peer, self.sizes, place, self.postgres)
                     self.parts[part.name] = part
-        shutil.rmtree(place, ignore_errors=True)
+        _empty(place)
 
     @contextmanager
     def _timed(self, row: Row, what: str) -> Iterator[None]:
@@ -146,7 +149,7 @@ class Runner:
                 for _, one in todo:
                     self._fail(peer, one, number, str(error))
                 todo.clear()
-            shutil.rmtree(place, ignore_errors=True)
+            _empty(place)
             self.seconds[STARTS] += time.monotonic() - started - inside
 
     def _is_due(self, peer: Peer, one: RowPart) -> bool:
@@ -207,6 +210,17 @@ class Runner:
     def _fail(self, peer: Peer, one: RowPart, number: int, why: str) -> None:
         self.parts[one.name].failed[peer.name] = f"round {number + 1}: {why}"
         say(f"FAILED {peer.name}: {one.name}: {why}")
+
+
+def _empty(place: Path) -> None:
+    """Give the disk's space back, and keep the files: for some seconds ext4 looks for a new one's
+    inode among all that were removed, which makes it ten times as dear for the next server."""
+    for folder, _, names in os.walk(place):
+        for name in names:
+            path = os.path.join(folder, name)
+            found = os.lstat(path)
+            if stat.S_ISREG(found.st_mode) and found.st_size > _SMALL_BYTES:
+                os.truncate(path, 0)
 
 
 def say(text: str) -> None:

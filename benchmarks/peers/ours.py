@@ -21,7 +21,7 @@ def _tusbridge(name: str, durability: str) -> Peer:
         name=name,
         title=f"tusbridge, {durability}",
         language="Python",
-        workers="1 process, 4 + 4 threads",
+        workers="1 process, 5 + 4 threads",
         command=(*_SERVE, "--durability", durability, *_PLACES),
         version=lambda: version("tusbridge"),
         syncs=durability == "power",

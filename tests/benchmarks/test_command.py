@@ -64,6 +64,7 @@ def test_ours_that_fails_and_mistakes_are(
         (["--rows", "1,12"], "no row 12; there are 1, 2,"),
         (["--rounds", "0"], "--rounds is at least 1"),
         (["--scale", "0"], "--scale above 0"),
+        (["--place", "/nowhere"], "--place /nowhere: no such folder"),
     ],
 )
 def test_what_cannot_be_done_is_told(
