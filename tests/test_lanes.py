@@ -168,6 +168,27 @@ def test_what_is_cancelled_is_done_and_its_result_given_away(
     assert sorted(unwanted) == ["running", "waiting"]
 
 
+def test_what_cannot_be_given_away_holds_up_nobody(executor: ThreadPoolExecutor) -> None:
+    def refuse(result: Any) -> None:
+        raise OSError(result)
+
+    lane = Lane(executor, 1, unwanted=refuse)
+    release = threading.Event()
+
+    async def both() -> int:
+        told: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, what: told.append(what))
+        lane.run(lambda: release.wait(15))
+        cancelled, behind = lane.run(lambda: 1), lane.run(lambda: 2)
+        cancelled.cancel()
+        release.set()
+        result = await asyncio.wait_for(behind, 5)
+        assert [str(what["exception"]) for what in told] == ["1"]
+        return result
+
+    assert run(both()) == 2
+
+
 def test_others_have_their_turn_in_a_crowded_executor() -> None:
     with ThreadPoolExecutor(1) as executor:
         lane = Lane(executor, 1, unwanted=print)

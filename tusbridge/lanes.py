@@ -97,8 +97,13 @@ class Lane:
         self._results.append(tell)
 
     def _tell(self) -> None:
-        while self._results:
-            self._results.popleft()()
+        try:
+            while self._results:
+                self._results.popleft()()
+        finally:
+            # what could not be given away holds up nobody
+            if self._results:
+                asyncio.get_running_loop().call_soon(self._tell)
 
     def _succeed(self, future: "asyncio.Future[Any]", result: object) -> None:
         if future.done():
@@ -115,8 +120,10 @@ class Lane:
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         cpu = time.process_time() - self._cpu_before
         share = cpu / (time.perf_counter() - self._since)
+        # first, for what a thread has kept back for the sake of what waits is there by then
+        is_waiting = bool(self._waiting)
         self._tell()
-        if not self._waiting:
+        if not is_waiting:
             self._watched = None
             return
         if share < _IDLE_SHARE or self._done == self._done_before:
