@@ -5,6 +5,8 @@ from collections.abc import Coroutine
 from typing import Any
 
 import pytest
+from django.urls import include, path, register_converter
+from django.urls.converters import StringConverter
 
 from tests.crowd.wire import run
 from tusbridge.front import Front
@@ -120,3 +122,43 @@ def test_what_the_site_says_is_left_as_it_is(fields: tuple[tuple[bytes, bytes], 
     peer = Peer()
     within(Front(site)(scope(*fields), peer.receive, peer.send))
     assert peer.sent == answer
+
+
+def test_what_a_path_leads_to_is_each_requests_own() -> None:
+    front = Front(_site)
+    upload_id = "0123456789abcdef" * 2
+    asked = scope() | {"path": f"/files/{upload_id}"}
+    for _ in range(2):
+        match = front._match(dict(asked))
+        assert match is not None
+        assert match.kwargs == {"upload_id": upload_id}
+        # as middleware does that takes its own parameter away
+        match.kwargs.clear()
+
+
+def test_the_sites_own_parameters_are_looked_up_for_each_request(settings: Any) -> None:
+    settings.ROOT_URLCONF = __name__
+    front = Front(_site)
+    asked = scope() | {"path": "/of/mary/files/"}
+    TENANTS.add("mary")
+    assert front._match(dict(asked)) is not None
+    TENANTS.clear()
+    assert front._match(dict(asked)) is None
+
+
+async def _site(scope: Any, receive: Any, send: Any) -> None:
+    raise AssertionError("not the site's")
+
+
+TENANTS: set[str] = set()
+
+
+class TenantConverter(StringConverter):
+    def to_python(self, value: str) -> str:
+        if value not in TENANTS:
+            raise ValueError(value)
+        return value
+
+
+register_converter(TenantConverter, "tenant")
+urlpatterns = [path("of/<tenant:tenant>/files/", include("tusbridge.urls"))]

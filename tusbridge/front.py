@@ -60,9 +60,11 @@ _DRAIN_SECONDS = 0.5
 _LET_GO_SECONDS = 0.02
 # Seconds that a view may take. Only a database that fell silent takes so long, or a disk.
 _VIEW_SECONDS = 8.0
-_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 # Seconds for which a HEAD waits until a running append has committed what it has.
 _FLUSH_SECONDS = 0.08
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+# What others a path has, the site's converters find, and may find otherwise the next time.
+_OUR_PARAMETERS = frozenset({"upload_id"})
 
 
 class _Handler(BaseHandler):
@@ -184,6 +186,8 @@ class Front:
         for candidate in (path, f"{path}/"):
             try:
                 match = _resolve(get_resolver(), candidate)
+                if match.kwargs.keys() - _OUR_PARAMETERS:
+                    match = get_resolver().resolve(candidate)
             except Resolver404:
                 continue
             if is_form_view(match):
@@ -461,7 +465,7 @@ async def _wait_until_left(receive: Receive | None) -> None:
 
 @lru_cache(maxsize=1024)
 def _resolve(resolver: URLResolver, path: str) -> ResolverMatch:
-    """What Django would find for it; clients ask for one path many times. Not to be changed.
+    """What Django finds for it; clients ask for one path many times. Not to be changed.
 
     :raises Resolver404: nothing.
     """
