@@ -22,8 +22,8 @@ from django.test import AsyncClient, Client
 from django.utils import timezone
 
 from tests.gallery.models import Video
+from tests.service.leftovers import finish, leave_uncompleted
 from tests.service.test_service import CONTENT, append, begin, content, files, make, raising
-from tests.service.test_sweeping import finish, leave_uncompleted
 from tests.support.servers import ROOT
 from tusbridge import leases
 from tusbridge.admin import UploadAdmin

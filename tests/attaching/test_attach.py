@@ -21,8 +21,8 @@ from django.test import Client
 from django.utils import timezone
 
 from tests.gallery.models import Video
+from tests.service.leftovers import finish
 from tests.service.test_service import CONTENT, NOBODY, append, files, make
-from tests.service.test_sweeping import finish
 from tusbridge.errors import (
     AlreadyAttached,
     PartialUpload,

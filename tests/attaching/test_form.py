@@ -10,8 +10,8 @@ from django.test import Client
 
 from tests.gallery import forms
 from tests.gallery.models import Video
+from tests.service.leftovers import finish
 from tests.service.test_service import append, make
-from tests.service.test_sweeping import finish
 from tests.support.servers import ROOT
 from tusbridge.models import Upload
 from tusbridge.service import UploadService

@@ -12,8 +12,8 @@ from django.db import OperationalError
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from tests.service.leftovers import KEY, everything, finish, partials, put_orphan, snapshot
 from tests.service.test_service import files, make, raising
-from tests.service.test_sweeping import KEY, everything, finish, partials, put_orphan, snapshot
 from tusbridge.errors import StoreError
 from tusbridge.models import AbstractUpload, Upload
 from tusbridge.service import UploadService

@@ -11,8 +11,8 @@ from django.db.models.signals import post_delete
 from django.test.utils import CaptureQueriesContext
 
 from tests.gallery.models import Video
+from tests.service.leftovers import finish, leave_terminated, leave_uncompleted
 from tests.service.test_service import append, begin, content, files, make, raising
-from tests.service.test_sweeping import finish, leave_terminated, leave_uncompleted
 from tusbridge.errors import LeaseLost, StoreError
 from tusbridge.models import Concat, Upload
 from tusbridge.service import UploadService

@@ -14,9 +14,9 @@ from django.test import Client
 from django.utils import timezone
 
 from tests.gallery.models import Video
+from tests.service.leftovers import put_orphan
 from tests.service.test_concatenating import TEXTS, join, make_part
 from tests.service.test_service import CONTENT, NOBODY, append, content, files, make, row
-from tests.service.test_sweeping import put_orphan
 from tusbridge import completing
 from tusbridge.errors import LeaseLost, StoreError, UploadBusy, UploadNotFound
 from tusbridge.models import AbstractUpload, Upload
