@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
 
 from tusbridge import errors
 from tusbridge.protocol import tus
@@ -17,6 +18,12 @@ EXPIRES_TEXT = "Wed, 06 May 2026 07:08:09 GMT"
 LARGEST = 2**63 - 1
 # Busy machines draw slowly; what is looked for here is wrong answers.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Any text, lone surrogates included: a header may decode to anything.
+any_text = st.text(st.characters(exclude_categories=()))
+
+
+def one(text: str, value: object, name: str) -> object:
+    return pytest.param(text, value, id=name)
 
 
 def b64(text: str | bytes) -> str:
