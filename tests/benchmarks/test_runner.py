@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import measure, runner, servers
+from benchmarks import runner, servers
 from benchmarks.failures import Failed, NotOffered
 from benchmarks.figures import CPU_GIB, WALL, WALL_GIB
 from benchmarks.peers.base import Peer
@@ -285,4 +285,3 @@ def test_settings_of_the_one_who_measures_are_not_the_servers(
     with servers.serving(PYTHON_FLOOR, tmp_path / "x") as server:
         environ = Path(f"/proc/{server.pid}/environ").read_text()
     assert "TUSBRIDGE_THREADS" not in environ
-    assert measure.free_port() != server.port

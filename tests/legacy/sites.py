@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.serve import free_port
+from benchmarks.ports import free_port
 from tests.support.servers import ROOT, Server
 
 # Several processes, for two threads of one seldom meet where two requests do.

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.ports import free_port
 from conformance.checks import ALL
 from conformance.registry import Check
 from tests.server.test_conformance import ORIGIN, READ_TIMEOUT
 from tests.support import conformance
 from tests.support.conformance import FAILED, NOT_ANNOUNCED, NOT_TESTABLE, PASSED, Report, logins
-from tests.support.serve import free_port, require
+from tests.support.serve import require
 from tests.support.servers import ROOT, running
 
 pytestmark = pytest.mark.nginx

@@ -16,6 +16,8 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
+from benchmarks.ports import free_port
+
 # Bytes read from a socket at once: small, so that what a cut client had sent on is little.
 PIECE_BYTES = 64 * 1024
 # What the system may hold for a server that reads nothing: counted as sent, though it never was.
@@ -222,8 +224,8 @@ class FaultProxy:
 
     def online(self) -> None:
         """Take connections (again), on the same port as before."""
+        self.port = self.port or free_port()
         self._listener = socket.create_server(("127.0.0.1", self.port))
-        self.port = self._listener.getsockname()[1]
         self._spawn(self._accept, self._listener)
 
     def offline(self) -> None:

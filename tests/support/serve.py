@@ -10,7 +10,6 @@ import hashlib
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from benchmarks.ports import free_port
+
 # A server that does not answer within this many seconds of its start is broken.
 START_SECONDS = 60
 # SIGTERM lets requests end; after this many seconds a server that still runs is broken.
@@ -34,13 +35,6 @@ JOIN_POLL_SECONDS = 0.1
 
 
 _TUSBRIDGE = (sys.executable, "-m", "tusbridge")
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on just now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def require(found: object, what: str) -> None:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.serve import free_port
+from benchmarks.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 KINDS = ("serve", "gunicorn", "uvicorn")

@@ -8,23 +8,15 @@ set, is the largest upload in bytes, of which whole MiB count.
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, different ones."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports: list[int] = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+from benchmarks.ports import free_port
 
 
 def options(port: str, folder: str) -> dict[str, object]:
     """What ``weed server`` is told; volumes are small, for it makes seven at once."""
-    master, master_grpc, volume, volume_grpc, filer_grpc = free_ports(5)
+    master, master_grpc, volume, volume_grpc, filer_grpc = (free_port() for _ in range(5))
     return {
         "ip": "127.0.0.1",
         "ip.bind": "127.0.0.1",

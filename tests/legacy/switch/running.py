@@ -13,7 +13,7 @@ from typing import Any
 
 import requests
 
-from tests.support.serve import free_port
+from benchmarks.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 SITE = Path(__file__).with_name("site")
