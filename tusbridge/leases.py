@@ -16,7 +16,7 @@ from django.db.models import Q
 
 from tusbridge.errors import DatabaseUnavailable
 from tusbridge.models import AbstractUpload, Concat, Status, row_model
-from tusbridge.rows import database_errors, database_of
+from tusbridge.rows import database_errors, database_of, outlasting_crashes_only
 from tusbridge.statements import TTL, DatabaseNow, Exists, Slot, Update, until
 
 T = TypeVar("T")
@@ -81,6 +81,16 @@ def _run(
         return statement.run(row_model(model), using, given, columns) == 1
 
 
+def _run_for_holders(
+    statement: Update, model: type[AbstractUpload], given: Mapping[str, Any]
+) -> bool:
+    """As :func:`_run`, of what tells only who holds the lease: no holder outlasts the machine that
+    SQLite is on."""
+    using = database_of(model)
+    with database_errors(using), outlasting_crashes_only(using):
+        return statement.run(row_model(model), using, given) == 1
+
+
 def _update(model: type[AbstractUpload], where: Q, values: Mapping[str, Any]) -> int:
     using = database_of(model)
     with database_errors(using):
@@ -104,12 +114,13 @@ def acquire(
     given = {"pk": pk, "offset": offset, "token": token, "ttl": timedelta(seconds=ttl)}
     if length is not None:
         return _run(_ACQUIRE_FIRST, model, given, {"length": length})
-    return _run(_ACQUIRE, model, given)
+    return _run_for_holders(_ACQUIRE, model, given)
 
 
 def renew(model: type[AbstractUpload], pk: Any, *, token: str, ttl: float) -> bool:
     """Keep the lease for another ``ttl`` seconds; False when it is lost."""
-    return _run(_RENEW, model, {"pk": pk, "token": token, "ttl": timedelta(seconds=ttl)})
+    given = {"pk": pk, "token": token, "ttl": timedelta(seconds=ttl)}
+    return _run_for_holders(_RENEW, model, given)
 
 
 def commit(
@@ -187,7 +198,7 @@ def end_confirming(
 
 def release(model: type[AbstractUpload], pk: Any, *, token: str) -> None:
     """Let the lease go without moving the offset. Idempotent."""
-    _run(_RELEASE, model, {"pk": pk, "token": token})
+    _run_for_holders(_RELEASE, model, {"pk": pk, "token": token})
 
 
 def is_mine(model: type[AbstractUpload], pk: Any, *, token: str) -> bool:
@@ -254,7 +265,8 @@ def beat(model: type[AbstractUpload], held: Mapping[Any, str], *, ttl: float) ->
     for keys in _batches(list(held)):
         tokens = [held[key] for key in keys]
         change = {"lease_until": until(ttl), "progress_at": DatabaseNow()}
-        _update(model, Q(pk__in=keys, lease_token__in=tokens), change)
+        with outlasting_crashes_only(database_of(model)):
+            _update(model, Q(pk__in=keys, lease_token__in=tokens), change)
 
 
 def lost(model: type[AbstractUpload], held: Mapping[Any, str]) -> set[Any]:

@@ -34,6 +34,8 @@ _PLACEHOLDER_ID = "0" * 32
 # with its ``utf8`` of three bytes.
 _NOT_IN_CHARSET = 1366
 _BEYOND_THREE_BYTES = re.compile("[\U00010000-\U0010ffff]")
+# SQLite's level that syncs a write-ahead log at checkpoints alone
+_SYNCHRONOUS_NORMAL = 1
 _INSERT = Insert()
 # no column of a site's model can have this name
 _TTL = "lease ttl"
@@ -75,6 +77,38 @@ def _drop_broken(using: str) -> None:
     connection = connections[using]
     if not connection.in_atomic_block:
         connection.close()
+
+
+@contextmanager
+def outlasting_crashes_only(using: str) -> Iterator[None]:
+    """Statements that need not outlast the machine, only its processes: SQLite does not wait for
+    the disk, where its journal is one that a power cut leaves whole (sqlite.org/wal.html). What is
+    committed next waits for these, too. Other databases outlive our processes, and do as ever.
+    """
+    connection = connections[using]
+    before = _synchronous(connection) if connection.vendor == "sqlite" else None
+    if before is None:
+        yield
+        return
+    sqlite = connection.connection
+    sqlite.execute("PRAGMA synchronous=NORMAL")
+    try:
+        yield
+    finally:
+        sqlite.execute(f"PRAGMA synchronous={before}")
+
+
+def _synchronous(connection: Any) -> int | None:
+    """How SQLite syncs, where it does so at each commit and that can be changed just now."""
+    connection.ensure_connection()
+    sqlite = connection.connection
+    if sqlite.in_transaction:
+        return None
+    (level,) = sqlite.execute("PRAGMA synchronous").fetchone()
+    if level <= _SYNCHRONOUS_NORMAL:
+        return None
+    (journal,) = sqlite.execute("PRAGMA journal_mode").fetchone()
+    return int(level) if journal == "wal" else None
 
 
 def release_connections() -> None:
