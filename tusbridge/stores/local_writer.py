@@ -21,7 +21,7 @@ logger = logging.getLogger("tusbridge.store")
 # Chunks in one pwritev: below the kernel's limit of 1024.
 _VECTOR = 512
 # Bytes for which the disk is asked to begin, before the sync at the commit waits for it.
-_WRITE_BEHIND = 8 * 1024 * 1024
+_WRITE_BEHIND = 2 * 1024 * 1024
 
 
 class LocalWriter(Writer):
