@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=3,
         metavar="N",
-        help="how often all is measured (3); rows 6 and 8 once, 7 and 9 to 11 twice at most",
+        help="how often all is measured (3); rows 6 to 8 once, 9 to 11 twice at most",
     )
     add(
         "--minutes",

@@ -5,6 +5,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 import pytest
+from django.http import StreamingHttpResponse
 from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
@@ -144,6 +145,34 @@ def test_the_sites_own_parameters_are_looked_up_for_each_request(settings: Any) 
     assert front._match(dict(asked)) is not None
     TENANTS.clear()
     assert front._match(dict(asked)) is None
+
+
+PIECES = [b"hello", b"world"]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "length", "sent"),
+    [
+        pytest.param(PIECES, "10", [(b"hello", True), (b"world", False)], id="of-a-length"),
+        pytest.param(
+            PIECES, None, [(b"hello", True), (b"world", True), (b"", False)], id="of-none"
+        ),
+        pytest.param([], "0", [(b"", False)], id="empty"),
+        # as when a file became shorter: the server sees that bytes are missing
+        pytest.param(PIECES[:1], "10", [(b"hello", True), (b"", False)], id="too-short"),
+    ],
+)
+def test_a_download_ends_once(
+    pieces: list[bytes], length: str | None, sent: list[tuple[bytes, bool]]
+) -> None:
+    response = StreamingHttpResponse(iter(pieces))
+    if length is not None:
+        response["Content-Length"] = length
+    peer = Peer()
+    within(Front(_site)._send(response, "GET", peer.send))
+    bodies = peer.sent[1:]
+    assert [(body["body"], body.get("more_body", False)) for body in bodies] == sent
+    assert response.closed
 
 
 async def _site(scope: Any, receive: Any, send: Any) -> None:

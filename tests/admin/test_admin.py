@@ -336,8 +336,8 @@ class TestDownload:
         self, service: UploadService, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Django takes what is no asynchronous iterator into memory whole, with a warning."""
-        upload = make(service, 600_000)
-        append(service, upload, 0, bytes(600_000))
+        upload = make(service, 2_500_000)
+        append(service, upload, 0, bytes(2_500_000))
         user = make_user("view_upload")
 
         async def fetch() -> list[int]:
@@ -349,4 +349,4 @@ class TestDownload:
             await sync_to_async(connections.close_all)()  # those of the thread that views ran in
             return sizes
 
-        assert asyncio.run(fetch()) == [262144, 262144, 75712]
+        assert asyncio.run(fetch()) == [1_048_576, 1_048_576, 402_848]

@@ -4,12 +4,16 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import ClassVar
 
 from tusbridge.errors import LeaseLost, StoreError
 from tusbridge.files import sync_path
 
-# Bytes per read of a download, and per step of a copy.
-_READ_SIZE = 256 * 1024
+# Bytes of a piece that is read: a large one costs a download half the CPU of a small one. Each is
+# held until its client has taken it, so the more there are at once, the smaller they get.
+_LARGEST_PIECE, _SMALLEST_PIECE = 1024 * 1024, 64 * 1024
+_HELD_BYTES = 64 * 1024 * 1024
+# Bytes per step of a copy.
 _COPY_SIZE = 64 * 1024 * 1024
 
 
@@ -59,8 +63,12 @@ def _copy_some(fd: int, out: int, count: int) -> int:
 class FilePieces:
     """The bytes [start, stop) of a descriptor in pieces; closed at the end or by ``close``."""
 
+    # the descriptors of all that are not closed
+    _open: ClassVar[set[int]] = set()
+
     def __init__(self, fd: int, start: int, stop: int) -> None:
         self._fd: int | None = fd
+        self._open.add(fd)
         self._position = start
         self._stop = stop
 
@@ -68,8 +76,10 @@ class FilePieces:
         return self
 
     def __next__(self) -> bytes:
-        wanted = min(_READ_SIZE, self._stop - self._position)
-        piece = os.pread(self._fd, wanted, self._position) if self._fd is not None else b""
+        piece = b""
+        if self._fd is not None:
+            share = min(_LARGEST_PIECE, max(_SMALLEST_PIECE, _HELD_BYTES // len(self._open)))
+            piece = os.pread(self._fd, min(share, self._stop - self._position), self._position)
         if not piece:
             self.close()
             raise StopIteration
@@ -78,6 +88,10 @@ class FilePieces:
 
     def close(self) -> None:
         """Idempotent."""
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            self._open.discard(fd)
+            os.close(fd)
+
+    # whoever raised in the midst of reading
+    __del__ = close
