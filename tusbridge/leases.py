@@ -87,7 +87,7 @@ def _run_for_holders(
     """As :func:`_run`, of what tells only who holds the lease: no holder outlasts the machine that
     SQLite is on."""
     using = database_of(model)
-    with database_errors(using), outlasting_crashes_only(using):
+    with outlasting_crashes_only(using):
         return statement.run(row_model(model), using, given) == 1
 
 

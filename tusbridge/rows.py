@@ -84,31 +84,39 @@ def outlasting_crashes_only(using: str) -> Iterator[None]:
     """Statements that need not outlast the machine, only its processes: SQLite does not wait for
     the disk, where its journal is one that a power cut leaves whole (sqlite.org/wal.html). What is
     committed next waits for these, too. Other databases outlive our processes, and do as ever.
+
+    Raises what :func:`database_errors` does.
     """
     connection = connections[using]
-    before = _synchronous(connection) if connection.vendor == "sqlite" else None
-    if before is None:
-        yield
-        return
-    sqlite = connection.connection
-    sqlite.execute("PRAGMA synchronous=NORMAL")
-    try:
-        yield
-    finally:
-        sqlite.execute(f"PRAGMA synchronous={before}")
+    with database_errors(using):
+        before = _synchronous(connection) if connection.vendor == "sqlite" else None
+        if before is None:
+            yield
+            return
+        sqlite = connection.connection
+        _pragma(connection, "synchronous=NORMAL")
+        try:
+            yield
+        finally:
+            # one that was closed after an error is made anew, as it is configured
+            if connection.connection is sqlite:
+                _pragma(connection, f"synchronous={before}")
 
 
 def _synchronous(connection: Any) -> int | None:
     """How SQLite syncs, where it does so at each commit and that can be changed just now."""
     connection.ensure_connection()
-    sqlite = connection.connection
-    if sqlite.in_transaction:
+    if connection.connection.in_transaction:
         return None
-    (level,) = sqlite.execute("PRAGMA synchronous").fetchone()
-    if level <= _SYNCHRONOUS_NORMAL:
-        return None
-    (journal,) = sqlite.execute("PRAGMA journal_mode").fetchone()
-    return int(level) if journal == "wal" else None
+    level = int(_pragma(connection, "synchronous"))
+    is_whole = level > _SYNCHRONOUS_NORMAL and _pragma(connection, "journal_mode") == "wal"
+    return level if is_whole else None
+
+
+def _pragma(connection: Any, text: str) -> Any:
+    with connection.wrap_database_errors:
+        row = connection.connection.execute(f"PRAGMA {text}").fetchone()
+    return row and row[0]
 
 
 def release_connections() -> None:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, connections, transaction
 
 from tusbridge import leases
+from tusbridge.errors import DatabaseUnavailable
 from tusbridge.models import Upload
 from tusbridge.rows import insert_row
 
@@ -122,11 +123,44 @@ def test_a_transaction_of_the_sites_is_as_it_made_it() -> None:
 def test_after_an_error_it_waits_again() -> None:
     upload = Upload.objects.create()
     set_to("synchronous", FULL)
-    ours = connection.connection
 
     def fail(*_: Any) -> Any:
-        raise sqlite3.OperationalError("disk I/O error")
+        raise ZeroDivisionError
 
-    with connection.execute_wrapper(fail), pytest.raises(sqlite3.OperationalError):
+    with connection.execute_wrapper(fail), pytest.raises(ZeroDivisionError):
         acquire(upload)
-    assert ours.execute("PRAGMA synchronous").fetchone() == (FULL,)
+    assert level() == FULL
+
+
+@pytest.mark.parametrize("name", OF_HOLDERS)
+def test_an_error_of_the_database_is_told_as_one(name: str) -> None:
+    upload = Upload.objects.create()
+    set_to("synchronous", FULL)
+
+    def fail(*_: Any) -> Any:
+        raise OperationalError("disk I/O error")
+
+    with connection.execute_wrapper(fail), pytest.raises(DatabaseUnavailable):
+        OF_HOLDERS[name](upload)
+
+
+@pytest.mark.parametrize("name", OF_HOLDERS)
+def test_so_is_one_that_comes_before_the_statement(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = Upload.objects.create()
+    monkeypatch.setattr(connections[connection.alias], "connection", Locked())
+    with pytest.raises(DatabaseUnavailable):
+        OF_HOLDERS[name](upload)
+
+
+class Locked:
+    """SQLite's connection to a file that somebody holds."""
+
+    in_transaction = False
+
+    def execute(self, *_: Any) -> Any:
+        raise sqlite3.OperationalError("database is locked")
+
+    def close(self) -> None:
+        """Nothing."""
