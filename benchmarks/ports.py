@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import os
 import random
 import socket
 
@@ -10,9 +11,9 @@ _HOST = "127.0.0.1"
 # between the choice of a port and the start of its server takes it.
 _FIRST, _BEHIND = 10_000, 32_768
 # A UDP socket on the same number claims a port against other processes that choose one here. More
-# are kept than servers run at once.
+# are kept, by their descriptors, than servers run at once.
 _KEPT = 64
-_claims: collections.deque[socket.socket] = collections.deque()
+_claims: collections.deque[int] = collections.deque()
 # with no seed, for tests seed the shared one alike in all processes
 _random = random.Random()
 
@@ -27,9 +28,9 @@ def free_port() -> int:
         with contextlib.suppress(OSError):
             claim.bind((_HOST, port))
             socket.create_server((_HOST, port)).close()
-            _claims.append(claim)
+            _claims.append(claim.detach())
             if len(_claims) > _KEPT:
-                _claims.popleft().close()
+                os.close(_claims.popleft())
             return port
         claim.close()
     raise OSError(f"no port from {_FIRST} to {_BEHIND - 1} is free")
