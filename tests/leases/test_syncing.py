@@ -149,8 +149,8 @@ def test_so_is_one_that_comes_before_the_statement(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload = Upload.objects.create()
-    monkeypatch.setattr(connections[connection.alias], "connection", Locked())
-    with pytest.raises(DatabaseUnavailable):
+    with monkeypatch.context() as patch, pytest.raises(DatabaseUnavailable):
+        patch.setattr(connections[connection.alias], "connection", Locked())
         OF_HOLDERS[name](upload)
 
 
