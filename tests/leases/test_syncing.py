@@ -149,9 +149,10 @@ def test_so_is_one_that_comes_before_the_statement(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload = Upload.objects.create()
-    with monkeypatch.context() as patch, pytest.raises(DatabaseUnavailable):
+    with monkeypatch.context() as patch:
         patch.setattr(connections[connection.alias], "connection", Locked())
-        OF_HOLDERS[name](upload)
+        with pytest.raises(DatabaseUnavailable):
+            OF_HOLDERS[name](upload)
 
 
 class Locked:
