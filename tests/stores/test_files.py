@@ -20,7 +20,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def others(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[int]]:
-    """Descriptors of readers that other tests may have left."""
+    """The descriptors of all readers: of this test's alone, which leaves none."""
     read: set[int] = set()
     monkeypatch.setattr(FilePieces, "_open", read)
     yield read

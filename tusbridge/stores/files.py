@@ -10,7 +10,8 @@ from tusbridge.errors import LeaseLost, StoreError
 from tusbridge.files import sync_path
 
 # Bytes of a piece that is read: a large one costs a download half the CPU of a small one. Each is
-# held until its client has taken it, so the more there are at once, the smaller they get.
+# held until its client has taken it, so the more there are at once, the smaller they get: together
+# they hold _HELD_BYTES, until all are of the smallest size.
 _LARGEST_PIECE, _SMALLEST_PIECE = 1024 * 1024, 64 * 1024
 _HELD_BYTES = 64 * 1024 * 1024
 # Bytes per step of a copy.
