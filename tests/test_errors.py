@@ -50,6 +50,8 @@ EXAMPLES: list[UploadError] = [
     errors.StoreError(),
     errors.StoreFull(),
     errors.BlobTruncated(5),
+    errors.BytesMissing(),
+    errors.NameBusy(),
 ]
 
 

@@ -243,7 +243,6 @@ class Appending:
         leases.take_down(
             self._service.model, self.upload.pk, old=asked, new=available, token=self.token
         )
-        leases.release(self._service.model, self.upload.pk, token=self.token)
         return OffsetMismatch(available, asked)
 
 

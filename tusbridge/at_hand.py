@@ -42,7 +42,7 @@ class AppendAtHand(Appending):
     def _remove_bytes(self) -> None:
         """Those of this append alone, which are in no row."""
         self.close()
-        self._service.store_of(self.upload).delete(self._writer.blob, "")
+        self._service.store_of(self.upload).discard(self._writer.blob)
 
     def give_up(self, error: BaseException) -> None:
         """Nothing of it was told anybody: it will be sent again, as a whole."""

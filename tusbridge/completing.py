@@ -16,13 +16,15 @@ from tusbridge.errors import (
     AlreadyComplete,
     BlobTruncated,
     LeaseLost,
+    NameBusy,
     StoreError,
     StoreFull,
     UploadBusy,
     UploadError,
 )
-from tusbridge.models import AbstractUpload, Status, finished_name, upload_to
+from tusbridge.models import AbstractUpload, Status, finished_name, name_of_try, upload_to
 from tusbridge.rows import database_errors, database_of, release_connections
+from tusbridge.stores.base import LEFT
 
 if TYPE_CHECKING:
     from tusbridge.service import UploadService
@@ -115,17 +117,7 @@ class Completion:
         values = {"file": self.name_of(upload), "length": upload.length, "completes_itself": True}
         if upload.recorded_name and upload.completes_itself:
             return
-        if not leases.commit(
-            self._model,
-            upload.pk,
-            token=token,
-            old=upload.offset,
-            new=upload.offset,
-            ttl=COMPLETING_TTL_SECONDS,
-            values=values,
-            release=False,
-        ):
-            raise LeaseLost
+        self._record(upload, token, values)
         upload.file.name, upload.completes_itself = str(values["file"]), True
 
     def finish(self, upload: AbstractUpload, token: str) -> None:
@@ -137,40 +129,81 @@ class Completion:
 
         :raises LeaseLost: somebody else completes it.
         """
+        record = partial(self._record_complete, upload, token)
         if not upload.is_part:
-            self._publish(upload, token)
-        values: dict[str, Any] = {"completed_on": self._service.clock()}
-        if not upload.is_part:
-            is_heard = signals.has_receivers(signals.upload_completed)
-            announce_at = self._service.clock() if is_heard else None
-            values |= {"expires_at": None, "store_state": {}, "announce_at": announce_at}
-        if not leases.complete(self._model, upload.pk, token=token, values=values):
+            self._publish(upload, token, record)
+        elif not record():
             raise LeaseLost
-        for name, value in {**values, "status": Status.COMPLETE}.items():
-            setattr(upload, name, value)
         if upload.concat:
             Concatenation(self._service).completed(upload)
         if not upload.is_part:
             self._service.announce_completed(upload)
 
-    def _publish(self, upload: AbstractUpload, token: str) -> None:
-        assert upload.length is not None, "whoever completes an upload knows its length"
-        service = self._service
-        renew = _from_any_thread(
-            partial(leases.renew, self._model, upload.pk, token=token, ttl=COMPLETING_TTL_SECONDS)
-        )
+    def _record_complete(self, upload: AbstractUpload, token: str) -> bool:
+        """Mark the row complete; False: the lease is lost."""
+        values: dict[str, Any] = {"completed_on": self._service.clock()}
+        if not upload.is_part:
+            is_heard = signals.has_receivers(signals.upload_completed)
+            announce_at = self._service.clock() if is_heard else None
+            # only what overtaken requests may have saved is to be known still
+            left = upload.store_state.get(LEFT)
+            state = {LEFT: left} if left else {}
+            values |= {"expires_at": None, "store_state": state, "announce_at": announce_at}
+        if not leases.complete(self._model, upload.pk, token=token, values=values):
+            return False
+        for name, value in {**values, "status": Status.COMPLETE}.items():
+            setattr(upload, name, value)
+        return True
+
+    def _publish(self, upload: AbstractUpload, token: str, record: Callable[[], bool]) -> None:
         try:
-            service.store_of(upload).complete(
-                service.blob_of(upload), upload.recorded_name, upload.length, token, renew
-            )
+            try:
+                self._hand_over(upload, token, record)
+            except NameBusy:
+                self._record_own_name(upload, token)
+                self._hand_over(upload, token, record)
         except UploadError as error:
             if isinstance(error, BlobTruncated):
-                service.take_down(upload, error.available, token)
+                self._service.take_down(upload, error.available, token)
             elif isinstance(error, StoreError):
                 facts = {"upload_id": upload.upload_id, "why": str(error)}
                 logger.error("upload-not-completed", extra=facts)
             leases.release(self._model, upload.pk, token=token)
             raise
+
+    def _hand_over(self, upload: AbstractUpload, token: str, record: Callable[[], bool]) -> None:
+        assert upload.length is not None, "whoever completes an upload knows its length"
+        service = self._service
+        renew = _from_any_thread(
+            partial(leases.renew, self._model, upload.pk, token=token, ttl=COMPLETING_TTL_SECONDS)
+        )
+        blob, name = service.blob_of(upload), upload.recorded_name
+        service.store_of(upload).complete(blob, name, upload.length, token, renew, record)
+
+    def _record_own_name(self, upload: AbstractUpload, token: str) -> None:
+        """A request that was overtaken may save the file under its name still: take another name,
+        and remember that one."""
+        state = upload.store_state
+        left = [*state.get(LEFT, ()), upload.recorded_name]
+        values = {"file": name_of_try(upload, token), "store_state": {**state, LEFT: left}}
+        self._record(upload, token, values)
+        upload.file.name, upload.store_state = str(values["file"]), values["store_state"]
+        facts = {"upload_id": upload.upload_id, "file": upload.recorded_name}
+        logger.warning("completed-under-another-name", extra=facts)
+
+    def _record(self, upload: AbstractUpload, token: str, values: dict[str, Any]) -> None:
+        """:raises LeaseLost: the lease is another request's."""
+        if not leases.commit(
+            self._model,
+            upload.pk,
+            token=token,
+            old=upload.offset,
+            new=upload.offset,
+            ttl=COMPLETING_TTL_SECONDS,
+            values=values,
+            release=False,
+        ):
+            raise LeaseLost
 
     def announce(self, upload: AbstractUpload) -> None:
         """Tell receivers that the upload is complete, and note that they were told."""

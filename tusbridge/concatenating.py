@@ -10,8 +10,10 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
@@ -20,6 +22,7 @@ from django.db.models import Q
 from tusbridge import leases, signals
 from tusbridge.errors import (
     InvalidField,
+    LeaseLost,
     StoreError,
     TooLarge,
     UploadBusy,
@@ -56,6 +59,8 @@ logger = logging.getLogger("tusbridge")
 PARTS_GRACE = timedelta(hours=1)
 # Unfinished final uploads that may wait for one part: its last byte has them all made.
 MAX_WAITING = 16
+# Seconds for which the lease is taken while links or copies are made; renewed once a second.
+GATHERING_TTL_SECONDS = 4.0
 # Ids in one statement: below every database's limit of parameters.
 _BATCH = 400
 
@@ -84,7 +89,7 @@ class Concatenation:
         final = self._row(request, part_ids, parts[part_ids[0]], actor, length, key)
         if all(part.is_complete for part in parts.values()):
             try:
-                self._gather(final, parts)
+                self._gather(final, parts, leases.new_token(), lambda: True)
             except StoreError:
                 self._parts(part_ids, actor)  # one may have gone meanwhile
                 logger.error("bytes-missing", extra={"upload_id": final.upload_id})
@@ -93,7 +98,7 @@ class Concatenation:
             insert_row(final)
         except IntegrityError:
             # the same request, at the same time; after any other error the row may be there
-            service.store_of(final).delete(service.blob_of(final), "")
+            service.store_of(final).discard(service.blob_of(final))
             found = self._find(key)
             if found is None:
                 raise UploadBusy from None
@@ -166,11 +171,18 @@ class Concatenation:
                 found |= {row.upload_id: row for row in batch}
         return found
 
-    def _gather(self, final: AbstractUpload, parts: Mapping[str, AbstractUpload]) -> None:
-        """Give the final upload the bytes of its parts, which are complete."""
+    def _gather(
+        self,
+        final: AbstractUpload,
+        parts: Mapping[str, AbstractUpload],
+        token: str,
+        still_mine: Callable[[], bool],
+    ) -> None:
+        """Give the final upload the bytes of its parts, which are complete. Nothing is recorded."""
         service = self._service
         blobs = [(service.blob_of(parts[i]), parts[i].offset) for i in final.part_ids]
-        blob = service.store_of(final).concat(final.upload_id, blobs)
+        store = service.store_of(final)
+        blob = store.concat(final.upload_id, blobs, token, still_mine)
         final.store_state = dict(blob.state)
         final.offset = final.length = sum(length for _, length in blobs)
 
@@ -210,36 +222,45 @@ class Concatenation:
             rules.plan_concat(lengths, self._service.policy.limits(Actor(user_id=final.user_id)))
         except TooLarge:
             return final  # parts of a deferred length grew too large together; it will expire
-        self._assemble(final, parts)
-        return self._service.settle_soon(final)
+        return self._service.settle_soon(self._assemble(final, parts))
 
-    def _assemble(self, final: AbstractUpload, parts: Mapping[str, AbstractUpload]) -> None:
-        """Whoever holds the lease gathers; anybody else finds it done."""
-        token = leases.new_token()
-        ttl = self._service.options.LEASE_TTL
-        if not leases.acquire(self._model, final.pk, offset=0, token=token, ttl=ttl):
-            return
-        self._gather(final, parts)
-        is_kept = leases.commit(
+    def _assemble(
+        self, final: AbstractUpload, parts: Mapping[str, AbstractUpload]
+    ) -> AbstractUpload:
+        """The final upload, with the bytes of its parts if this request could gather them. Whoever
+        holds the lease does; of two, of whom one was overtaken, one has its links recorded, and the
+        other removes its own."""
+        token, former = leases.new_token(), final.offset
+        hold = partial(leases.renew, self._model, final.pk, token=token, ttl=GATHERING_TTL_SECONDS)
+        if not leases.acquire(
+            self._model, final.pk, offset=former, token=token, ttl=GATHERING_TTL_SECONDS
+        ):
+            return final
+        gathered = copy(final)
+        try:
+            self._gather(gathered, parts, token, hold)
+        except LeaseLost:
+            return get_row(self._model, final.upload_id) or final
+        except UploadError:
+            leases.release(self._model, final.pk, token=token)
+            raise
+        if leases.commit(
             self._model,
             final.pk,
             token=token,
-            old=0,
-            new=final.offset,
-            ttl=ttl,
+            old=former,
+            new=gathered.offset,
+            ttl=GATHERING_TTL_SECONDS,
             values={
-                "length": final.length,
-                "store_state": final.store_state,
+                "length": gathered.length,
+                "store_state": gathered.store_state,
                 "expires_at": self._service.new_expiry(),
             },
             release=True,
-        )
-        if not is_kept:
-            # terminated meanwhile, or taken over; its links are of no use to anybody
-            row = get_row(self._model, final.upload_id)
-            if row is None or row.status == Status.TERMINATED:
-                store = self._service.store_of(final)
-                store.delete(self._service.blob_of(final), "")
+        ):
+            return gathered
+        self._service.store_of(final).discard(self._service.blob_of(gathered))
+        return get_row(self._model, final.upload_id) or final
 
     def _update(self, upload: AbstractUpload, values: Mapping[str, Any]) -> None:
         with database_errors(self._using):

@@ -333,6 +333,24 @@ class StoreError(TransientError):
         super().__init__(why)
 
 
+class BytesMissing(StoreError):
+    """The upload's bytes are gone, while the folder that had them is there."""
+
+    code = "bytes-missing"
+
+    def __init__(self) -> None:
+        super().__init__("the bytes are not where they were")
+
+
+class NameBusy(StoreError):
+    """An earlier request may still be writing the finished file under this name."""
+
+    code = "name-busy"
+
+    def __init__(self) -> None:
+        super().__init__("an earlier request is still completing this upload")
+
+
 class StoreFull(TransientError):
     """No room is left for these bytes; the upload goes on once there is."""
 

@@ -208,16 +208,13 @@ def is_mine(model: type[AbstractUpload], pk: Any, *, token: str) -> bool:
         return _IS_MINE.ask(row_model(model), using, {"pk": pk, "token": token})
 
 
-def take_down(
-    model: type[AbstractUpload], pk: Any, *, old: int, new: int, token: str | None
-) -> bool:
-    """Lower the offset to the bytes that are really there (after a power cut).
-
-    With ``token`` by its holder, else only while nobody holds the lease.
+def take_down(model: type[AbstractUpload], pk: Any, *, old: int, new: int, token: str) -> bool:
+    """Lower the offset to the bytes that are really there (after a power cut), and let the lease
+    go. Only its holder may: of an upload that another request takes down, and lengthens again, the
+    offset alone does not tell that it is another one. False: the lease is lost.
     """
-    holder = Q(lease_token=token) if token else free()
-    where = Q(pk=pk, status=Status.UPLOADING, offset=old) & holder
-    return _update(model, where, {"offset": new}) == 1
+    where = Q(pk=pk, status=Status.UPLOADING, offset=old, lease_token=token)
+    return _update(model, where, {"offset": new, **_FREED}) == 1
 
 
 def terminate(model: type[AbstractUpload], pk: Any) -> bool:

@@ -75,6 +75,15 @@ def finished_name(upload: "AbstractUpload") -> str:
     return name
 
 
+def name_of_try(upload: "AbstractUpload", token: str) -> str:
+    """Another name for the finished file, which no other request has: with the lease's token."""
+    stem, extension = os.path.splitext(upload.recorded_name)
+    name = f"{stem}.{token}{extension}"
+    field: Any = upload._meta.get_field("file")
+    is_long = len(os.path.basename(name).encode(errors="replace")) > _LONGEST_BASE
+    return f"{upload_to(upload, '')}.{token}" if is_long or len(name) > field.max_length else name
+
+
 class Status(models.IntegerChoices):
     """What an upload is doing; 1 and 2 as sites of django-chunked-upload know them."""
 

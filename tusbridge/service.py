@@ -50,6 +50,7 @@ from tusbridge.rows import (
     release_connections,
 )
 from tusbridge.stores import Blob, Store, get_store
+from tusbridge.stores.base import FOUND
 from tusbridge.sweeping import Sweeper, SweepResult
 
 logger = logging.getLogger("tusbridge")
@@ -119,7 +120,7 @@ class UploadService:
             logger.error("bytes-missing", extra={"upload_id": upload_id})
             raise
         if available < upload.offset:
-            self.take_down(upload, available, None)
+            self._take_down_to_what_is_there(upload)
         return self.settle_soon(upload)
 
     def find_to_append(self, upload_id: str, actor: Actor) -> AbstractUpload:
@@ -215,8 +216,25 @@ class UploadService:
         release_connections()
         time.sleep(BUSY_POLL_SECONDS)
 
-    def take_down(self, upload: AbstractUpload, available: int, token: str | None) -> None:
-        """Fewer bytes are there than the row says: lower the row.
+    def _take_down_to_what_is_there(self, upload: AbstractUpload) -> None:
+        """Fewer bytes were there than the row says: look again while nobody can write, and lower
+        the row.
+
+        :raises UploadBusy: somebody else is at it.
+        """
+        token = leases.new_token()
+        ttl = self.options.LEASE_TTL
+        if not leases.acquire(self.model, upload.pk, offset=upload.offset, token=token, ttl=ttl):
+            raise UploadBusy
+        available = self.store_of(upload).available(self.blob_of(upload), upload.offset)
+        if available < upload.offset:
+            self.take_down(upload, available, token)
+        else:
+            leases.release(self.model, upload.pk, token=token)
+
+    def take_down(self, upload: AbstractUpload, available: int, token: str) -> None:
+        """Fewer bytes are there than the row says: the holder of the lease lowers the row, and
+        lets the lease go.
 
         :raises UploadBusy: somebody else is at it.
         """
@@ -460,12 +478,17 @@ class UploadService:
         if row is None or row.status != Status.TERMINATED:
             return
         # as it was when it ended: with the last segment, and the name
-        self.remove_bytes(row)
         using = database_of(self.model)
+        rows = self.model._base_manager.using(using)
+        blob = self.store_of(row).take(self.blob_of(row))
+        if FOUND in row.store_state:
+            # the name may be another file's from the moment on when its file is gone
+            state = {name: value for name, value in row.store_state.items() if name != FOUND}
+            with database_errors(using):
+                rows.filter(pk=row.pk, status=Status.TERMINATED).update(store_state=state)
+        self.store_of(row).delete(blob, row.stored_name)
         with database_errors(using):
-            self.model._base_manager.using(using).filter(
-                pk=upload.pk, status=Status.TERMINATED
-            ).delete()
+            rows.filter(pk=row.pk, status=Status.TERMINATED).delete()
 
     def remove_bytes(self, upload: AbstractUpload) -> None:
         """The bytes of an upload that has no row, finished or not. Idempotent."""

@@ -26,10 +26,11 @@ from django.db.models.deletion import Collector
 
 from tusbridge import leases, signals
 from tusbridge.attaching import HANDED_OVER
-from tusbridge.errors import DatabaseUnavailable, UploadError, UploadNotFound
+from tusbridge.errors import BytesMissing, DatabaseUnavailable, UploadError, UploadNotFound
 from tusbridge.models import AbstractUpload, Concat, Status, UploadQuerySet
 from tusbridge.rows import database_errors, database_of, get_row
 from tusbridge.stores import Blob, Store, Stray, get_store
+from tusbridge.stores.base import LEFT
 
 if TYPE_CHECKING:
     from tusbridge.service import UploadService
@@ -104,7 +105,7 @@ class Sweeper:
     """Finds what is to be swept and sweeps it, as its generators are drawn.
 
     :param dry_run: find only, change nothing.
-    :param limit: of each kind at most so many; None: all.
+    :param limit: of each kind at most so many, besides those that fail; None: all.
     :param batch: rows or ids in one query, up to 400.
     :param grace_seconds: how long bytes have to lie untouched before they may be orphans.
     :param look: told how many more rows or files were looked at.
@@ -151,13 +152,18 @@ class Sweeper:
         yield from self._sweep(Kind.FINISHED, rows, ("pk",), self._remove_finished)
 
     def missing(self, *, remove: bool) -> Iterator[Finding]:
-        """Finished uploads whose file is gone from the storage; ``remove``: their rows too.
+        """Finished uploads whose file is gone from the storage, and those that have all their
+        bytes by their row and none in fact; ``remove``: their rows too.
 
         An upload without a file name has none of its own (any more), and is not missing any.
         """
         rows = self._rows().finished().exclude(file="")
         yield from self._sweep(
             Kind.MISSING, rows, ("pk",), lambda upload: self._check_file(upload, remove)
+        )
+        left = self._rows().left_uncompleted(self._service.clock() - LEFT_AFTER)
+        yield from self._sweep(
+            Kind.MISSING, left, ("pk",), lambda upload: self._check_bytes(upload, remove)
         )
 
     def orphans(self) -> Iterator[Finding]:
@@ -169,11 +175,11 @@ class Sweeper:
                 count += finding.kind is Kind.ORPHAN
                 if count == self._limit:
                     return
-        # of what was attached, the name that the upload had for it
-        rows = self._rows().filter(
-            status=Status.COMPLETE, file="", store_state__has_key=HANDED_OVER
-        )
-        yield from self._sweep(Kind.ORPHAN, rows, ("pk",), self._remove_handed_over)
+        # of what was attached, the name that the upload had for it; of what one request completed
+        # that had overtaken another, the name that the other had for it
+        names = Q(store_state__has_key=HANDED_OVER) | Q(store_state__has_key=LEFT)
+        rows = self._rows().filter(names, status=Status.COMPLETE)
+        yield from self._sweep(Kind.ORPHAN, rows, ("pk",), self._remove_former_names)
 
     # -- rows
 
@@ -204,6 +210,10 @@ class Sweeper:
                 except IntegrityError:
                     # something of the site's refers to the row, and is not to lose it
                     found = self._failed(finding, "row-protected")
+                except Exception:
+                    # of a storage, a receiver or a model of the site's: the others must not wait
+                    logger.exception("internal-error", extra={"upload_id": upload.upload_id})
+                    found = self._failed(finding, "internal-error")
                 if found is not None:
                     yield found
 
@@ -223,7 +233,15 @@ class Sweeper:
             last = found[-1]
 
     def _limited(self, findings: Iterator[Finding]) -> Iterator[Finding]:
-        return findings if self._limit is None else islice(findings, self._limit)
+        """As many as the limit lets through. Those that fail do not count: they fail the next time,
+        too, and what comes behind them would never be swept."""
+        count = 0
+        while self._limit is None or count < self._limit:
+            finding = next(findings, None)
+            if finding is None:
+                return
+            yield finding
+            count += finding.fate is not Fate.FAILED
 
     def _remove(self, upload: AbstractUpload) -> Finding:
         if not self._dry_run:
@@ -233,7 +251,8 @@ class Sweeper:
     def _expire(self, upload: AbstractUpload, now: datetime) -> Finding:
         if _has_all_bytes(upload):
             # whoever sent the last byte in time is not to lose the upload to a crash of ours
-            return self._complete(upload)
+            with suppress(BytesMissing):
+                return self._complete(upload)
         swept = _swept(Kind.EXPIRED, upload)
         if self._dry_run or self._service.expire(upload, now=now):
             return swept
@@ -289,6 +308,22 @@ class Sweeper:
             self._service.remove_ended(upload)
         return finding
 
+    def _check_bytes(self, upload: AbstractUpload, remove: bool) -> Finding | None:
+        store, blob = self._service.store_of(upload), self._service.blob_of(upload)
+        try:
+            store.available(blob, upload.offset)
+        except BytesMissing:
+            if upload.recorded_name and not self._is_missing(upload):
+                return None  # a crash came between its publication and the row
+        else:
+            return None
+        finding = replace(_swept(Kind.MISSING, upload), size=0)
+        if not remove:
+            return replace(finding, fate=Fate.SPARED)
+        if self._dry_run or self._service.expire(upload):
+            return finding
+        return None
+
     def _is_missing(self, upload: AbstractUpload) -> bool:
         try:
             self._service.store_of(upload).length(str(upload.file.name))
@@ -329,14 +364,16 @@ class Sweeper:
         except UploadError as error:
             yield self._failed(Finding(kind=Kind.ORPHAN, what=store.place), error.code)
 
-    def _remove_handed_over(self, upload: AbstractUpload) -> Finding:
-        name = upload.stored_name
+    def _remove_former_names(self, upload: AbstractUpload) -> Finding:
+        state = dict(upload.store_state)
+        names = [*state.pop(LEFT, ()), *filter(None, [state.pop(HANDED_OVER, "")])]
         if not self._dry_run:
-            self._service.store_of(upload).delete(Blob(key=upload.upload_id), name)
-            state = {key: kept for key, kept in upload.store_state.items() if key != HANDED_OVER}
+            blob = Blob(key=upload.upload_id, state={LEFT: names})
+            self._service.store_of(upload).delete(blob, "")
             with database_errors(self._rows().db):
-                self._rows().filter(pk=upload.pk, file="").update(store_state=state)
-        return Finding(kind=Kind.ORPHAN, what=name)
+                rows = self._rows().filter(pk=upload.pk, file=upload.recorded_name)
+                rows.update(store_state=state)
+        return Finding(kind=Kind.ORPHAN, what=", ".join(names))
 
     def _judge(self, store: Store, stray: Stray, owned: set[str]) -> Finding | None:
         if stray.key is None:

@@ -120,14 +120,14 @@ def test_expire_spares_the_living(upload: Upload) -> None:
     assert not leases.expire(Upload, upload.pk, now=now)
 
 
-def test_take_down_is_for_the_holder_or_for_nobodys(upload: Upload) -> None:
+def test_take_down_is_for_the_holder_and_lets_the_lease_go(upload: Upload) -> None:
     Upload.objects.update(offset=5)
+    assert not leases.take_down(Upload, upload.pk, old=5, new=3, token=ONE)
     assert take(upload, ONE, offset=5)
-    assert not leases.take_down(Upload, upload.pk, old=5, new=3, token=None)
     assert not leases.take_down(Upload, upload.pk, old=5, new=3, token=TWO)
     assert leases.take_down(Upload, upload.pk, old=5, new=3, token=ONE)
-    leases.release(Upload, upload.pk, token=ONE)
-    assert leases.take_down(Upload, upload.pk, old=3, new=1, token=None)
+    assert not leases.take_down(Upload, upload.pk, old=3, new=1, token=ONE)
+    assert take(upload, TWO, offset=3)
 
 
 @pytest.mark.parametrize("count", [3, 900], ids=["few", "more-than-a-statement-takes"])

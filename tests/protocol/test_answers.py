@@ -201,6 +201,8 @@ EXAMPLES: list[tuple[errors.UploadError, int]] = [
     (errors.DatabaseUnavailable(), 503),
     (errors.StoreError(), 503),
     (errors.BlobTruncated(5), 503),
+    (errors.BytesMissing(), 503),
+    (errors.NameBusy(), 503),
     (errors.StoreFull(), 507),
 ]
 TRANSIENT = [error for error, _ in EXAMPLES if isinstance(error, errors.TransientError)]

@@ -765,11 +765,8 @@ def test_a_lease_that_is_lost_while_bytes_are_fetched_ends_that(
 def test_what_was_left_and_is_gone_is_missing(store: SpooledStore, tmp_path: Path) -> None:
     blob = Blob(key=KEY, state={"found": FOUND})
     put(store.storage, "something", b"else")
-    if store.durable:
-        with pytest.raises(StoreError):
-            store.available(blob, 5)
-    else:
-        assert store.available(blob, 5) == 0
+    with pytest.raises(StoreError):
+        store.available(blob, 5)
 
 
 # --- large files

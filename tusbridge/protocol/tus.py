@@ -106,6 +106,8 @@ STATUS: Mapping[type[errors.UploadError], int] = {
     errors.DatabaseUnavailable: 503,
     errors.StoreError: 503,
     errors.BlobTruncated: 503,
+    errors.BytesMissing: 503,
+    errors.NameBusy: 503,
     errors.StoreFull: 507,
 }
 

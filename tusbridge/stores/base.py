@@ -13,13 +13,18 @@ from typing import Any, Self
 
 from tusbridge.errors import NotSupported
 
+# Where a row's state names the file that another program left, and those that overtaken requests
+# may have saved.
+FOUND, LEFT = "found", "left"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blob:
     """One unfinished upload's bytes: a key, and the store's own small JSON state for the row.
 
-    One part of it is not the store's own: ``found`` names a file of the storage in which another
-    program left the bytes; whoever needs them first makes that file the store's.
+    Two parts of it are not the store's own. ``found`` names a file of the storage in which another
+    program left the bytes; whoever needs them first makes that file the store's. ``left`` are
+    names in the storage under which overtaken requests may have saved the finished file.
     """
 
     key: str
@@ -123,6 +128,15 @@ class Store(ABC):
         :raises StoreError: it cannot be told, so nobody may act on it.
         """
 
+    def take(self, blob: Blob) -> Blob:
+        """Make what another program left (``found``) the store's own where that costs a rename;
+        what it gives is to be recorded before anything of the upload is deleted. From then on the
+        name may be another file's. Idempotent.
+
+        :raises StoreError: not now.
+        """
+        return blob
+
     @abstractmethod
     def read_unfinished(self, blob: Blob, start: int, stop: int) -> Iterator[bytes]:
         """The bytes [start, stop) of an unfinished upload, in pieces; the caller knows that so
@@ -137,15 +151,29 @@ class Store(ABC):
         there is no such file."""
         return None
 
-    def concat(self, key: str, parts: Sequence[tuple[Blob, int]]) -> Blob:
+    def concat(
+        self,
+        key: str,
+        parts: Sequence[tuple[Blob, int]],
+        token: str = "",
+        still_mine: Callable[[], bool] = lambda: True,
+    ) -> Blob:
         """A blob that has the bytes of others, each with its length, in this order; durable on
-        return. Copies nothing: ``complete`` does, so that this answers at once.
+        return. Copies nothing where it can: ``complete`` does, so that this answers at once.
 
-        The parts may be deleted from now on without loss, and be used again. Idempotent.
+        The parts may be deleted from now on without loss, and be used again. Each try makes names
+        with its own ``token``; of two, one is recorded, and the other is to be discarded.
+        ``still_mine`` is asked where it takes long.
 
         :raises NotSupported: the store does not say that it ``supports_concat``.
+        :raises LeaseLost: ``still_mine`` says so; nothing is left.
         """
         raise NotSupported("Upload-Concat")
+
+    def discard(self, blob: Blob) -> None:
+        """Remove the pieces that the blob names, and nothing else of its upload: it was never
+        recorded. Idempotent."""
+        self.delete(blob, "")
 
     @abstractmethod
     def bytes_to_copy(self, blob: Blob, length: int) -> int:
@@ -153,16 +181,28 @@ class Store(ABC):
 
     @abstractmethod
     def complete(
-        self, blob: Blob, name: str, length: int, token: str, still_mine: Callable[[], bool]
+        self,
+        blob: Blob,
+        name: str,
+        length: int,
+        token: str,
+        still_mine: Callable[[], bool],
+        record: Callable[[], bool] = lambda: True,
     ) -> None:
         """Make the ``length`` bytes the storage's file ``name``, durably. Idempotent: it may be
         called again after a crash at any step, by another holder of the lease.
 
         ``still_mine`` renews the lease and tells whether it is held; called between long steps,
-        and maybe from another thread.
+        and maybe from another thread. ``record`` marks the row complete: it is called once the file
+        is there, and before the unfinished bytes are freed; False: the lease is lost.
+
+        A request that was overtaken removes and replaces nothing but what it has made itself.
 
         :raises BlobTruncated: fewer bytes are there.
+        :raises BytesMissing: none are there.
         :raises LeaseLost: somebody else is at it.
+        :raises NameBusy: an earlier request may still be writing under this name. The caller
+            records a name of its own, keeps this one in the blob's ``left``, and calls again.
         """
 
     @abstractmethod
@@ -174,7 +214,11 @@ class Store(ABC):
 
     @abstractmethod
     def delete(self, blob: Blob, name: str) -> None:
-        """Remove all that is there of an upload, finished or not. Idempotent."""
+        """Remove all that is there of an upload, finished or not. Idempotent. What is completing
+        it may go on for a while, and leaves nothing: the row has ended its lease before.
+
+        :raises NameBusy: a request may still be writing the finished file; call again later.
+        """
 
     @abstractmethod
     def length(self, name: str) -> int:

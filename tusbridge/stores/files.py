@@ -2,8 +2,9 @@
 
 import errno
 import os
+import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import ClassVar
 
 from tusbridge.errors import LeaseLost, StoreError
@@ -14,36 +15,68 @@ from tusbridge.files import sync_path
 # they hold _HELD_BYTES, until all are of the smallest size.
 _LARGEST_PIECE, _SMALLEST_PIECE = 1024 * 1024, 64 * 1024
 _HELD_BYTES = 64 * 1024 * 1024
-# Bytes per step of a copy.
-_COPY_SIZE = 64 * 1024 * 1024
+# Bytes per step of a copy, and seconds between two looks at the lease while one is made.
+_COPY_SIZE = 16 * 1024 * 1024
+_LOOK_SECONDS = 1.0
+
+# Folders whose entries this process knows to be durable, by device and inode.
+_durable: set[tuple[int, int]] = set()
 
 
 def make_folders(path: str, mode: int | None, *, durable: bool) -> None:
-    """Make a folder and what is missing above it; ``durable``: sync each new entry's parent."""
-    if os.path.isdir(path):
+    """Make a folder and what is missing above it. ``durable``: sync the entry of each, also of one
+    that another process has made and may not have synced yet; once in a process."""
+    found = _folder_at(path)
+    if found is not None and (not durable or (found.st_dev, found.st_ino) in _durable):
         return
-    parent = os.path.dirname(path)
-    make_folders(parent, mode, durable=durable)
-    with suppress(FileExistsError):
-        os.mkdir(path)
-        if mode is not None:
-            os.chmod(path, mode)
-    if durable:
-        sync_path(parent)
+    parent = os.path.dirname(os.path.abspath(path))
+    if found is None:
+        make_folders(parent, mode, durable=durable)
+        with suppress(FileExistsError):
+            os.mkdir(path)
+            if mode is not None:
+                os.chmod(path, mode)
+        found = os.stat(path)
+    if not durable:
+        return
+    if parent != path:
+        make_folders(parent, mode, durable=True)
+        # a folder that cannot be read is not one that we made anything in
+        with suppress(PermissionError):
+            sync_path(parent)
+    _durable.add((found.st_dev, found.st_ino))
 
 
-def copy_bytes(source: str, out: int, count: int, still_mine: Callable[[], bool]) -> None:
+def _folder_at(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except FileNotFoundError:
+        return None
+
+
+def copy_bytes(
+    source: str,
+    out: int,
+    count: int,
+    still_mine: Callable[[], bool],
+    step: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> None:
     """Write the first ``count`` bytes of a file at a descriptor's position, inside the kernel:
-    without a copy at all where the file system shares blocks.
+    without a copy at all where the file system shares blocks. Each piece is written within
+    ``step``.
 
-    :raises LeaseLost: ``still_mine``, asked before each step, says so.
+    :raises LeaseLost: ``still_mine``, asked first and then about once a second, says so.
     """
     fd = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    asked_at = float("-inf")
     try:
         while count:
-            if not still_mine():
-                raise LeaseLost
-            copied = _copy_some(fd, out, min(count, _COPY_SIZE))
+            if time.monotonic() - asked_at >= _LOOK_SECONDS:
+                if not still_mine():
+                    raise LeaseLost
+                asked_at = time.monotonic()
+            with step():
+                copied = _copy_some(fd, out, min(count, _COPY_SIZE))
             if copied == 0:
                 raise StoreError("a file ended before its length")
             count -= copied

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from django.core.files.storage import FileSystemStorage
 
-from tusbridge.errors import StoreError, UploadNotFound
+from tusbridge.errors import LeaseLost, StoreError, UploadNotFound
 from tusbridge.files import sync_path
-from tusbridge.stores.base import Blob, Stray
+from tusbridge.stores.base import FOUND, LEFT, Blob, Stray
 from tusbridge.stores.files import FilePieces, copy_bytes, make_folders
-from tusbridge.stores.local_bytes import LOCK_PATIENCE_SECONDS, LocalBytes, Segment
+from tusbridge.stores.local_bytes import LOCK_PATIENCE_SECONDS, LocalBytes
 from tusbridge.stores.local_errors import store_errors, unless_lost
+from tusbridge.stores.local_segments import Segment
 from tusbridge.stores.local_strays import beside_finished, check_there
 
 
@@ -63,7 +64,13 @@ class LocalStore(LocalBytes):
             return
         with suppress(FileNotFoundError):
             found = self.storage.path(segment.found)
-            self._move(found, segment.path, uuid.uuid4().hex, still_mine)
+            try:
+                os.rename(found, segment.path)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                self._carry(found, segment.path, uuid.uuid4().hex, still_mine)
+                os.unlink(found)
             os.chmod(segment.path, 0o600)
             if self.durable:
                 sync_path(segment.path)
@@ -79,29 +86,40 @@ class LocalStore(LocalBytes):
         return length
 
     def complete(
-        self, blob: Blob, name: str, length: int, token: str, still_mine: Callable[[], bool]
+        self,
+        blob: Blob,
+        name: str,
+        length: int,
+        token: str,
+        still_mine: Callable[[], bool],
+        record: Callable[[], bool] = lambda: True,
     ) -> None:
+        first = self.segments(blob)[0]
+        target = self.storage.path(name)
         with store_errors(), unless_lost(still_mine):
-            self._take_found_alone(self.segments(blob)[0], still_mine)
-            target = self.storage.path(name)
-            if self._is_published(target, length):
-                self._remove_segments(blob)
-                return
-            source = self._whole_file(blob, length, token, still_mine)
-            mode = self.storage.file_permissions_mode
-            if mode is not None:
-                os.chmod(source, mode)
-            if self.durable:
-                sync_path(source)
-            make_folders(
-                os.path.dirname(target),
-                self.storage.directory_permissions_mode,
-                durable=self.durable,
-            )
-            self._move(source, target, token, still_mine)
-            if self.durable:
+            # first: what was left under the name of a file that is published may be another's
+            if first.found == name or not self._was_published(blob.key, name, length):
+                self._take_found_alone(first, still_mine)
+            if not self._was_published(blob.key, name, length):
+                self._publish(blob, name, length, token, still_mine)
+            elif self.durable:
+                # an earlier try got as far as the rename, maybe not as far as the sync
+                sync_path(target)
                 sync_path(os.path.dirname(target))
+            if not record():
+                raise LeaseLost
             self._remove_segments(blob)
+
+    def _was_published(self, key: str, name: str, length: int) -> bool:
+        """The same, where whoever copied it there has no right any more to take it back.
+
+        :raises NameBusy: another request may.
+        """
+        target = self.storage.path(name)
+        if not self.may_be_written(key, name):
+            return self._is_published(target, length)
+        with self.alone_under(key, name):
+            return self._is_published(target, length)
 
     def _is_published(self, target: str, length: int) -> bool:
         """Whether an earlier try got as far as the rename. The name is the upload's alone."""
@@ -113,26 +131,64 @@ class LocalStore(LocalBytes):
             raise StoreError("a file of that name is in the way")
         return True
 
-    def _move(self, source: str, target: str, token: str, still_mine: Callable[[], bool]) -> None:
+    def _publish(
+        self, blob: Blob, name: str, length: int, token: str, still_mine: Callable[[], bool]
+    ) -> None:
+        source = self._whole_file(blob, length, token, still_mine)
+        target = self.storage.path(name)
+        mode = self.storage.file_permissions_mode
+        if mode is not None:
+            os.chmod(source, mode)
+        if self.durable:
+            sync_path(source)
+        folders_mode = self.storage.directory_permissions_mode
+        make_folders(os.path.dirname(target), folders_mode, durable=self.durable)
         try:
+            # whoever deletes the upload, or has completed it, has taken the source away before
             os.rename(source, target)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            # another file system: a copy under a name of its own, then the rename
-            beside = f"{target}.{token}.part"
-            out = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            try:
-                copy_bytes(source, out, os.stat(source).st_size, still_mine)
-                os.fchmod(out, os.stat(source).st_mode & 0o777)
-                if self.durable:
-                    os.fsync(out)
-                os.rename(beside, target)
-            except BaseException:
+            with self.alone_under(blob.key, name):
+                self._publish_copy(source, target, length, token, still_mine)
+        if self.durable:
+            sync_path(os.path.dirname(target))
+
+    def _publish_copy(
+        self, source: str, target: str, length: int, token: str, still_mine: Callable[[], bool]
+    ) -> None:
+        """The same on another file system. While the name's lock is held no other request writes
+        or removes this file; so what the lease was lost for may be removed here.
+
+        :raises LeaseLost: another request completes the upload, or it was ended.
+        """
+        if not still_mine():
+            raise LeaseLost
+        if self._is_published(target, length):
+            return
+        self._carry(source, target, token, still_mine)
+        if not still_mine():
+            with suppress(FileNotFoundError):
+                os.unlink(target)
+            raise LeaseLost
+
+    def _carry(self, source: str, target: str, token: str, still_mine: Callable[[], bool]) -> None:
+        """Copy to another file system, under a name of its own, then rename."""
+        beside = f"{target}.{token}.part"
+        out = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            found = os.stat(source)
+            copy_bytes(source, out, found.st_size, still_mine)
+            os.fchmod(out, found.st_mode & 0o777)
+            if self.durable:
+                os.fsync(out)
+            os.rename(beside, target)
+        except BaseException:
+            with suppress(FileNotFoundError):
                 os.unlink(beside)
-                raise
-            finally:
-                os.close(out)
+            raise
+        finally:
+            os.close(out)
 
     def open(self, name: str, start: int, stop: int) -> Iterator[bytes]:
         with store_errors():
@@ -144,10 +200,20 @@ class LocalStore(LocalBytes):
 
     def delete(self, blob: Blob, name: str) -> None:
         with store_errors():
+            self._delete_left(self.without_found(blob))
             self._remove_segments(blob)
-            for gone in filter(None, (name, blob.state.get("found"))):
-                with suppress(FileNotFoundError):
-                    os.unlink(self.storage.path(gone))
+            for gone in filter(None, (name, *blob.state.get(LEFT, ()))):
+                path = self.storage.path(gone)
+                if self.may_be_written(blob.key, gone):
+                    with self.alone_under(blob.key, gone):
+                        _unlink(path)
+                else:
+                    _unlink(path)
+
+    def _delete_left(self, blob: Blob) -> None:
+        """What another program left, and was never made ours."""
+        if found := blob.state.get(FOUND):
+            _unlink(self.storage.path(found))
 
     def length(self, name: str) -> int:
         with store_errors():
@@ -161,3 +227,8 @@ class LocalStore(LocalBytes):
         yield from super().strays(grace_seconds)
         with store_errors():
             yield from beside_finished(str(self.storage.location), time.time() - grace_seconds)
+
+
+def _unlink(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)

@@ -5,7 +5,8 @@ token of whoever may write. Each write happens under ``flock`` on that file: tak
 compared, written, let go. So a holder that hangs in a read blocks nobody, and one that was
 paused in mid-write and wakes up later writes nothing any more. Where the lock cannot be had (a
 process stopped in mid-write), the new holder goes on in a segment of its own, which the row
-records; segments are joined at completion.
+records; segments are joined at completion. A completer puts its token in, too, before it hands the
+file over; where it cannot, it hands over a copy.
 
 A final upload begins as segments too: hard links to the files of its parts, so that it is made at
 once, and so that the parts may go. The first final upload that begins with a part claims that
@@ -13,58 +14,27 @@ part's file and joins the others onto it in place, beyond the part's own bytes; 
 copies. So no byte is copied twice, and the first part's not at all.
 """
 
-import errno
 import os
-import uuid
-from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import partial
 
-from tusbridge.errors import BlobTruncated, LeaseLost, StoreError, StoreFull
-from tusbridge.files import CLOSED, lock_file, sync_path
+from tusbridge.errors import BlobTruncated, LeaseLost, StoreFull
 from tusbridge.stores.base import Blob
+from tusbridge.stores.fences import fence, fenced, name_lock_path, writing_under
 from tusbridge.stores.files import FilePieces, copy_bytes, make_folders
+from tusbridge.stores.local_concat import LocalConcat
 from tusbridge.stores.local_errors import store_errors
-from tusbridge.stores.local_strays import LocalStrays
+from tusbridge.stores.local_segments import LOCK_PATIENCE_SECONDS, Segment
 from tusbridge.stores.local_writer import FirstWriter, LocalWriter
 
-# Seconds to wait for a lock that is held for one write at a time by anybody in good health.
-LOCK_PATIENCE_SECONDS = 1.0
-_MISSING = "the bytes are not where they were"
+__all__ = ["LOCK_PATIENCE_SECONDS", "LocalBytes", "Segment"]
+
+Step = Callable[[], AbstractContextManager[None]]
 
 
-class Segment:
-    """One data file of an upload: bytes from ``start`` of the upload on."""
-
-    def __init__(self, folder: str, key: str, start: int, suffix: str) -> None:
-        self.start = start
-        self.suffix = suffix
-        self.folder = folder
-        self.base = f"{folder}/{key}"
-        self.path = f"{self.base}.{suffix}" if suffix else self.base
-        self.lock_path = f"{self.path}.lock"
-        # there once a final upload goes on in this file
-        self.claim_path = f"{self.path}.claim"
-        # the storage's file in which another program left the bytes
-        self.found = ""
-
-
-class LocalBytes(LocalStrays):
-    """What keeps unfinished bytes in a folder; where finished ones go is its subclasses' concern.
-
-    ``durable``: sync before anything is committed.
-    """
-
-    supports_concat = True
-
-    def __init__(
-        self, root: Path, *, durable: bool, lock_patience: float = LOCK_PATIENCE_SECONDS
-    ) -> None:
-        self.root = str(root)
-        self.durable = durable
-        self.lock_patience = lock_patience
+class LocalBytes(LocalConcat):
+    """Keeps unfinished bytes in a folder; where finished ones go is its subclasses' concern."""
 
     def create(self, key: str, length: int | None) -> Blob:
         with store_errors():
@@ -86,7 +56,7 @@ class LocalBytes(LocalStrays):
         return FirstWriter(self, blob, token)
 
     def available(self, blob: Blob, offset: int) -> int:
-        segments = self.segments(blob)
+        segments = self.segments(self.upto(blob, offset))
         stops = [segment.start for segment in segments[1:]] + [offset]
         with store_errors():
             for segment, stop in zip(segments, stops, strict=True):
@@ -95,58 +65,10 @@ class LocalBytes(LocalStrays):
                     return segment.start + size
         return offset
 
-    def size(self, segment: Segment, expected: int) -> int:
-        """Bytes in a segment. One that is missing and should not be is an error, not an empty
-        one: a disk that is not mounted must not make us forget uploads. Only without ``durable``
-        may a power cut have taken the whole file.
-
-        :raises StoreError: the file is missing.
-        """
-        try:
-            return os.stat(self.path_of(segment)).st_size
-        except FileNotFoundError:
-            if expected and self.durable:
-                raise StoreError(_MISSING) from None
-            return 0
-
-    def segments(self, blob: Blob) -> list[Segment]:
-        """The upload's data files in order; only the last is written to."""
-        folder = f"{self.root}/{blob.key[:2]}"
-        listed = blob.state.get("segments", [[0, ""]])
-        segments = [Segment(folder, blob.key, start, suffix) for start, suffix in listed]
-        segments[0].found = blob.state.get("found", "")
-        return segments
-
-    def path_of(self, segment: Segment) -> str:
-        """Where a segment's bytes are."""
-        return segment.path
-
-    @abstractmethod
-    def take_found(self, segment: Segment, still_mine: Callable[[], bool]) -> None:
-        """Make the file that another program left in the storage the segment's own; the caller
-        holds the segment's lock, and the lease. Idempotent.
-
-        :raises LeaseLost: ``still_mine``, asked where it takes long, says so.
-        """
-
-    def _take_found_alone(self, segment: Segment, still_mine: Callable[[], bool]) -> None:
-        """The same for one who writes nothing: a writer that lost its lease, and does not know,
-        must not take what was finished in the meantime under the same name.
-
-        :raises LeaseLost: so it is.
-        """
-        if not segment.found or os.path.exists(segment.path):
-            return
-        make_folders(segment.folder, 0o700, durable=self.durable)
-        lock = lock_file(segment.lock_path, self.lock_patience)
-        if lock is None or not still_mine():
-            if lock is not None:
-                os.close(lock)
-            raise LeaseLost
-        try:
-            self.take_found(segment, still_mine)
-        finally:
-            os.close(lock)
+    def take(self, blob: Blob) -> Blob:
+        with store_errors():
+            self._take_found_alone(self.segments(blob)[0], lambda: True)
+        return self.without_found(blob)
 
     def read_unfinished(self, blob: Blob, start: int, stop: int) -> Iterator[bytes]:
         segments = self.segments(blob)
@@ -169,174 +91,115 @@ class LocalBytes(LocalStrays):
             fd = os.open(self.path_of(segment), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             # completed, or deleted, since the look at its size: for the caller to find out
-            raise StoreError(_MISSING) from None
+            raise self.missing() from None
         pieces = FilePieces(fd, start - segment.start, stop - segment.start)
         try:
             yield from pieces
         finally:
             pieces.close()
 
-    def concat(self, key: str, parts: Sequence[tuple[Blob, int]]) -> Blob:
-        listed: list[list[Any]] = []
-        blob = Blob(key=key)
-        # one link to each file, however often a list names its part
-        linked: dict[tuple[str, int], list[tuple[int, str]]] = {}
-        made: list[str] = []
-        with store_errors():
-            make_folders(f"{self.root}/{key[:2]}", 0o700, durable=self.durable)
-            try:
-                start = 0
-                for part, length in parts:
-                    if (part.key, length) not in linked:
-                        linked[part.key, length] = self._link_part(key, part, length, made)
-                    listed += [[start + at, suffix] for at, suffix in linked[part.key, length]]
-                    start += length
-                if listed:
-                    in_place = self._claim(parts)
-                    blob = Blob(key=key, state={"segments": listed, "in_place": in_place})
-                if self.durable:
-                    sync_path(f"{self.root}/{key[:2]}")
-            except BaseException:
-                for path in made:
-                    with suppress(FileNotFoundError):
-                        os.unlink(path)
-                raise
-        return blob
-
-    def _link_part(
-        self, key: str, part: Blob, length: int, made: list[str]
-    ) -> list[tuple[int, str]]:
-        """Links to the files of a part that hold bytes: where in it they begin, and their names.
-        ``made`` are the paths of all links so far."""
-        found = self.segments(part)
-        stops = [segment.start for segment in found[1:]] + [length]
-        listed: list[tuple[int, str]] = []
-        for segment, stop in zip(found, stops, strict=True):
-            if stop == segment.start:
-                continue
-            suffix = f"p{len(made)}"
-            link = Segment(f"{self.root}/{key[:2]}", key, segment.start, suffix)
-            made.append(link.path)
-            self._link(segment.path, link.path, stop - segment.start)
-            listed.append((segment.start, suffix))
-        return listed
-
-    def _link(self, source: str, target: str, length: int) -> None:
-        try:
-            os.link(source, target)
-        except FileExistsError:
-            return  # an earlier try came so far
-        except FileNotFoundError as error:
-            raise StoreError(_MISSING) from error
-        except OSError as error:
-            # a file system that knows no hard links, or a file that has all it may have
-            if error.errno not in {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}:
-                raise
-            self._copy(source, target, length)
-
-    def _copy(self, source: str, target: str, length: int) -> None:
-        """Under a name of its own first: what has the target's name is whole."""
-        beside = f"{target}.{uuid.uuid4().hex}"
-        out = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            copy_bytes(source, out, length, lambda: True)
-            if self.durable:
-                os.fsync(out)
-            os.rename(beside, target)
-        except BaseException:
-            os.unlink(beside)
-            raise
-        finally:
-            os.close(out)
-
-    def _claim(self, parts: Sequence[tuple[Blob, int]]) -> bool:
-        """Whether the file of the first part that has bytes is this upload's to go on in. One
-        that is in several pieces is nobody's."""
-        first = next(blob for blob, length in parts if length)
-        found = self.segments(first)
-        if len(found) > 1:
-            return False
-        try:
-            fd = os.open(found[0].claim_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return False
-        os.close(fd)
-        if os.path.exists(found[0].path):
-            return True
-        # the part was deleted meanwhile, and a claim on it with it: whose it was cannot be told
-        with suppress(FileNotFoundError):
-            os.unlink(found[0].claim_path)
-        return False
+    # -- one file to hand over
 
     def _whole_file(
         self, blob: Blob, length: int, token: str, still_mine: Callable[[], bool]
     ) -> str:
-        """One file with exactly the upload's bytes, outside the storage still."""
+        """One file with exactly the upload's bytes, outside the storage still, to which no earlier
+        writer writes any more: the upload's own, else a copy (``.joined``)."""
+        blob = self.upto(blob, length)
         segments = self.segments(blob)
+        segment = segments[0]
         # a link to a file that others have links to is never to be cut, or handed over, itself
-        if len(segments) > 1 or "in_place" in blob.state:
-            return self._join(blob, segments, length, token, still_mine)
-        path = segments[0].path
-        if length == 0:
-            make_folders(segments[0].folder, 0o700, durable=self.durable)
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        size = self.size(segments[0], length)
+        is_single = len(segments) == 1 and "in_place" not in blob.state
+        if length == 0 and is_single:
+            self._make_empty(segment, still_mine)
+        if not is_single or not self.keep_writers_out(segment, token, still_mine):
+            return self._join(blob, length, token, still_mine)
+        size = self.size(segment, length)
         if size < length:
             raise BlobTruncated(size)
         if size > length:
-            os.truncate(path, length)
-        return path
+            os.truncate(segment.path, length)
+        return segment.path
 
-    def _join(
-        self,
-        blob: Blob,
-        segments: Sequence[Segment],
-        length: int,
-        token: str,
-        still_mine: Callable[[], bool],
-    ) -> str:
-        """All segments in one file: the first one's own where that is claimed, else a new one.
+    def _make_empty(self, segment: Segment, still_mine: Callable[[], bool]) -> None:
+        """The file of an upload without bytes. It is made first and then the lease is looked at:
+        whoever deletes the upload, or completes it, takes the file away, and with it the right to
+        rename it.
 
-        Two at once do no harm: in place they write the same bytes to the same positions.
+        :raises LeaseLost: the lease is another request's.
         """
-        stops = [segment.start for segment in segments[1:]] + [length]
-        in_place = bool(blob.state.get("in_place"))
-        joined = segments[0].path if in_place else f"{segments[0].base}.{token}.joined"
-        flags = os.O_WRONLY | os.O_CLOEXEC | (0 if in_place else os.O_CREAT | os.O_TRUNC)
-        out = os.open(joined, flags, 0o600)
+        make_folders(segment.folder, 0o700, durable=self.durable)
+        os.close(os.open(segment.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        if not still_mine():
+            raise LeaseLost
+
+    def _join(self, blob: Blob, length: int, token: str, still_mine: Callable[[], bool]) -> str:
+        """All segments in one file: the first one's own where that is claimed and no other request
+        is stopped while writing to it, else a new one."""
+        first = self.segments(blob)[0]
+        lock = None
+        if blob.state.get("in_place"):
+            lock = fence(first.lock_path, token, self.lock_patience, still_mine)
+        if lock is not None:
+            try:
+                step = partial(fenced, lock, token, self.lock_patience)
+                out = os.open(first.path, os.O_WRONLY | os.O_CLOEXEC)
+                self._copy_all(blob, length, out, still_mine, step, is_first_there=True)
+            finally:
+                os.close(lock)
+            return first.path
+        joined = f"{first.base}.{token}.joined"
+        flags = os.O_WRONLY | os.O_CLOEXEC | os.O_CREAT | os.O_TRUNC
         try:
-            for segment, stop in zip(segments, stops, strict=True):
-                size = self.size(segment, stop - segment.start)
-                if size < stop - segment.start:
-                    raise BlobTruncated(segment.start + size)
-                if in_place and segment is segments[0]:
-                    continue
-                os.lseek(out, segment.start, os.SEEK_SET)
-                copy_bytes(segment.path, out, stop - segment.start, still_mine)
-            os.ftruncate(out, length)
+            out = os.open(joined, flags, 0o600)
+            self._copy_all(blob, length, out, still_mine, nullcontext, is_first_there=False)
         except BaseException:
-            if not in_place:
+            with suppress(FileNotFoundError):
                 os.unlink(joined)
             raise
-        finally:
-            os.close(out)
         return joined
 
-    def _remove_segments(self, blob: Blob) -> None:
+    def _copy_all(
+        self,
+        blob: Blob,
+        length: int,
+        out: int,
+        still_mine: Callable[[], bool],
+        step: Step,
+        *,
+        is_first_there: bool,
+    ) -> None:
+        """Copy the segments to where they belong in ``out``, and close that."""
         segments = self.segments(blob)
-        for segment in segments:
-            lock = None
-            if os.path.exists(segment.lock_path):
-                lock = lock_file(segment.lock_path, self.lock_patience)
-            try:
-                if lock is not None:
-                    os.pwrite(lock, CLOSED.encode(), 0)
-                for path in (segment.path, segment.claim_path, segment.lock_path):
-                    with suppress(FileNotFoundError):
-                        os.unlink(path)
-            finally:
-                if lock is not None:
-                    os.close(lock)
-        if len(segments) > 1:
-            for leftover in Path(segments[0].folder).glob(f"{blob.key}.*.joined"):
-                leftover.unlink(missing_ok=True)
+        stops = [segment.start for segment in segments[1:]] + [length]
+        try:
+            for segment, stop in zip(segments, stops, strict=True):
+                count = stop - segment.start
+                size = self.size(segment, count)
+                if size < count:
+                    raise BlobTruncated(segment.start + size)
+                if not count or (is_first_there and segment is segments[0]):
+                    continue
+                os.lseek(out, segment.start, os.SEEK_SET)
+                copy_bytes(segment.path, out, count, still_mine, step)
+            with step():
+                os.ftruncate(out, length)
+        finally:
+            os.close(out)
+
+    # -- the names of finished files
+
+    @contextmanager
+    def alone_under(self, key: str, name: str) -> Iterator[None]:
+        """Write, or remove, the finished file of that name, and nobody else.
+
+        :raises NameBusy: another request does so.
+        """
+        folder = f"{self.root}/{key[:2]}"
+        make_folders(folder, 0o700, durable=False)
+        with writing_under(name_lock_path(f"{folder}/{key}", name), self.lock_patience):
+            yield
+
+    def may_be_written(self, key: str, name: str) -> bool:
+        """Whether a request may be writing under the name; none begins once the lease is gone."""
+        return os.path.exists(name_lock_path(f"{self.root}/{key[:2]}/{key}", name))

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tusbridge.errors import BlobTruncated, LeaseLost, StoreError, StoreFull
+from tusbridge.errors import LeaseLost, StoreError, StoreFull
 
 logger = logging.getLogger("tusbridge.store")
 
@@ -37,6 +37,6 @@ def unless_lost(still_mine: Callable[[], bool]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if isinstance(error, BlobTruncated | LeaseLost) or still_mine():
+        if isinstance(error, LeaseLost) or still_mine():
             raise
         raise LeaseLost from error

@@ -19,13 +19,17 @@ from tusbridge.stores.local_errors import store_errors
 logger = logging.getLogger("tusbridge.store")
 
 _SHARD = re.compile(r"[0-9a-f]{2}", re.ASCII)
-# Data, a segment of it, a link to the file of a part (``p0``), what lies beside any of them, and a
-# file that is being joined.
+# Data, a segment of it or the lock of a finished file's name, a link to the file of a part (``p0``)
+# or a copy of that, what lies beside any of them; a file that is being joined, or copied from
+# another file system.
 _OURS = re.compile(
-    r"([0-9a-f]{32})(?:(?:\.[0-9a-f]{32}|(\.p[0-9]{1,6}))?(?:\.lock|\.claim)?"
-    r"|\.[0-9a-f]{32}\.joined)",
+    r"([0-9a-f]{32})(?:(?:\.[0-9a-f]{32})?(\.p[0-9]{1,6})?(?:\.lock|\.claim)?"
+    r"|(?:\.[0-9a-f]{32})?\.[0-9a-f]{32}\.(?:joined|part)"
+    r"|\.p[0-9]{1,6}\.[0-9a-f]{32})",
     re.ASCII,
 )
+# Copies that their writers make under a name of their own; nothing locks them.
+_COPY = re.compile(r"\.(?:joined|part)\Z|\.p[0-9]{1,6}\.[0-9a-f]{32}\Z", re.ASCII)
 # A copy on its way to the name before the token; that name has the upload's id in it.
 _PART = re.compile(r"(.+)\.[0-9a-f]{32}\.part", re.ASCII | re.DOTALL)
 _ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])", re.ASCII)
@@ -53,7 +57,7 @@ class LocalStrays(Store):
         with store_errors():
             if not _is_unchanged(stray):
                 return False
-            if stray.name.endswith((".joined", ".part")):
+            if _COPY.search(stray.name):
                 # whoever still writes such a copy finds it gone, and begins another
                 return _unlink(stray.name)
             return self._remove_locked(stray)

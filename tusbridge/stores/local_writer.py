@@ -3,9 +3,9 @@
 import fcntl
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tusbridge.errors import BlobTruncated, LeaseLost, StoreError
 from tusbridge.files import begin_writing, flock_within, lock_file, sync_path
@@ -36,6 +36,7 @@ class LocalWriter(Writer):
         still_mine: Callable[[], bool],
     ) -> None:
         self.offset = offset
+        blob = store.upto(blob, offset)
         # up to where the disk was asked to begin
         self._begun = offset
         self._store = store
@@ -45,7 +46,9 @@ class LocalWriter(Writer):
         self._segment = store.segments(blob)[-1]
         self._lock: int | None = None
         self._data: int | None = None
-        self._is_new_file = False
+        # until something of this file counts, its entry may not be durable: an earlier try may
+        # have made it
+        self._is_entry_new = offset == self._segment.start
         self._unsynced = False
 
     def write(self, chunks: Sequence[bytes]) -> None:
@@ -94,6 +97,7 @@ class LocalWriter(Writer):
 
     def _open_data(self) -> int:
         self._store.take_found(self._segment, self._still_mine)
+        self.blob = self._store.without_found(self.blob)
         position = self.offset - self._segment.start
         try:
             size = self._store.size(self._segment, position)
@@ -102,7 +106,6 @@ class LocalWriter(Writer):
             raise
         if size < position:
             raise BlobTruncated(self._segment.start + size)
-        self._is_new_file = not os.path.exists(self._segment.path)
         fd = os.open(self._segment.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if size > position:
             os.ftruncate(fd, position)
@@ -110,18 +113,17 @@ class LocalWriter(Writer):
 
     def _begin_segment(self) -> None:
         """The old writer is stopped in mid-write: go on in a file that it does not know."""
-        token = self._token.decode()
+        if not self._still_mine():
+            raise LeaseLost
         logger.warning("segment-begun", extra={"upload_id": self.blob.key, "offset": self.offset})
-        listed = self.blob.state.get("segments", [[0, ""]])
-        state: Mapping[str, Any] = {**self.blob.state, "segments": [*listed, [self.offset, token]]}
-        self.blob = Blob(key=self.blob.key, state=state)
+        self.blob = self._store.with_segment(self.blob, self.offset, self._token.decode())
         self._segment = self._store.segments(self.blob)[-1]
         lock = lock_file(self._segment.lock_path, self._store.lock_patience)
         if lock is None:
             raise LeaseLost
         self._lock = lock
         os.pwrite(lock, self._token, 0)
-        self._is_new_file = True
+        self._is_entry_new = True
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         self._data = os.open(self._segment.path, flags, 0o600)
 
@@ -144,17 +146,23 @@ class LocalWriter(Writer):
         if self._unsynced and self._store.durable and self._data is not None:
             with store_errors():
                 os.fdatasync(self._data)
-                if self._is_new_file:
+                if self._is_entry_new:
                     sync_path(self._segment.folder)
-                    self._is_new_file = False
+                    self._is_entry_new = False
         self._unsynced = False
+        self.blob = self._store.with_folder(self.blob)
         return self.blob
 
     def close(self) -> None:
-        for fd in (self._data, self._lock):
-            if fd is not None:
-                os.close(fd)
+        open_fds = [fd for fd in (self._data, self._lock) if fd is not None]
         self._data = self._lock = None
+        for fd in open_fds:
+            try:
+                os.close(fd)
+            except OSError as error:
+                # the descriptor is free all the same, and what counts was synced before
+                facts = {"upload_id": self.blob.key, "errno": error.errno}
+                logger.error("close-failed", extra=facts)
 
 
 class FirstWriter(LocalWriter):
@@ -171,17 +179,13 @@ class FirstWriter(LocalWriter):
         with store_errors():
             if self._data is None:
                 self._data = self._make_file()
-                self._is_new_file = True
             self._unsynced = True
             self._pwrite(chunks)
 
     def _make_file(self) -> int:
+        make_folders(self._segment.folder, 0o700, durable=self._store.durable)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        try:
-            return os.open(self._segment.path, flags, 0o600)
-        except FileNotFoundError:
-            make_folders(self._segment.folder, 0o700, durable=self._store.durable)
-            return os.open(self._segment.path, flags, 0o600)
+        return os.open(self._segment.path, flags, 0o600)
 
     def sync(self) -> Blob:
         self._may_be_known = True

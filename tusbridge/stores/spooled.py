@@ -3,9 +3,12 @@ the storage through its own ``save`` when all bytes are there.
 
 Saving takes as long as the storage takes, so a thread keeps the lease meanwhile. A storage knows
 no rename, so a crash may leave half a file under the finished file's name. That name is the
-upload's alone: what lies there in another size than the upload's is its own, and goes.
+upload's alone, and a lock file is held while a request saves under it: what a dead request left
+there goes, and what a request saved that has lost its lease, it removes itself. Whoever finds the
+lock held takes another name (``NameBusy``), so no request ever removes what another has saved.
 """
 
+import filecmp
 import io
 import logging
 import os
@@ -24,9 +27,10 @@ from django.core.files.storage import FileSystemStorage, Storage
 
 from tusbridge.errors import BlobTruncated, LeaseLost, StoreError, UploadError, UploadNotFound
 from tusbridge.files import sync_path, sync_up
-from tusbridge.stores.base import Blob
-from tusbridge.stores.local_bytes import LOCK_PATIENCE_SECONDS, LocalBytes, Segment
+from tusbridge.stores.base import FOUND, LEFT, Blob
+from tusbridge.stores.local_bytes import LOCK_PATIENCE_SECONDS, LocalBytes
 from tusbridge.stores.local_errors import store_errors, unless_lost
+from tusbridge.stores.local_segments import Segment
 from tusbridge.stores.local_strays import check_there
 
 logger = logging.getLogger("tusbridge.store")
@@ -133,6 +137,14 @@ class SpooledStore(LocalBytes):
         if not still_mine():
             raise LeaseLost
 
+    def take(self, blob: Blob) -> Blob:
+        # a storage knows no rename: the file is deleted under its own name, once that is forgotten
+        return blob
+
+    def without_found(self, blob: Blob) -> Blob:
+        # the storage's file keeps its name until it is deleted
+        return blob
+
     def _read_segment(self, segment: Segment, start: int, stop: int) -> Iterator[bytes]:
         if not self._is_left(segment):
             yield from super()._read_segment(segment, start, stop)
@@ -158,43 +170,89 @@ class SpooledStore(LocalBytes):
         return length
 
     def complete(
-        self, blob: Blob, name: str, length: int, token: str, still_mine: Callable[[], bool]
+        self,
+        blob: Blob,
+        name: str,
+        length: int,
+        token: str,
+        still_mine: Callable[[], bool],
+        record: Callable[[], bool] = lambda: True,
     ) -> None:
         with _completing_errors(), unless_lost(still_mine):
-            if not self._is_saved(blob, name, length):
-                self._take_found_alone(self.segments(blob)[0], still_mine)
-                source = self._whole_file(blob, length, token, still_mine)
-                try:
-                    self._replace(source, name, still_mine)
-                finally:
-                    if source.endswith(".joined"):
-                        with suppress(FileNotFoundError):
-                            os.unlink(source)
+            with self.alone_under(blob.key, name):
+                self._put(blob, name, length, token, still_mine)
+            if not record():
+                raise LeaseLost
             self._remove_segments(blob)
-            found = blob.state.get("found")
+            found = blob.state.get(FOUND)
             if found and found != name:
                 self._delete(found)
+
+    def _put(
+        self, blob: Blob, name: str, length: int, token: str, still_mine: Callable[[], bool]
+    ) -> None:
+        """See to it that the file is in the storage; the name's lock is held.
+
+        :raises LeaseLost: another request completes the upload, or it was ended.
+        """
+        is_saved = self._is_saved(blob, name, length)
+        segments = self.segments(blob)
+        if is_saved and not any(os.path.exists(segment.path) for segment in segments):
+            self._sync(name)
+            return
+        self._take_found_alone(segments[0], still_mine)
+        source = self._whole_file(blob, length, token, still_mine)
+        try:
+            if not (is_saved and self._is_whole(name, source)):
+                self._replace(source, name, still_mine)
+        finally:
+            if source.endswith(".joined"):
+                with suppress(FileNotFoundError):
+                    os.unlink(source)
+        self._sync(name)
 
     def _is_saved(self, blob: Blob, name: str, length: int) -> bool:
         """Whether an earlier try got as far as the storage. Where another program left the bytes
         under that name, its file is no finished one while we have bytes of our own."""
-        if blob.state.get("found") == name and any(
+        if blob.state.get(FOUND) == name and any(
             os.path.exists(segment.path) for segment in self.segments(blob)
         ):
             return False
         return self._size_of(name) == length
 
+    def _is_whole(self, name: str, source: str) -> bool:
+        """Whether a file of the right size has the bytes, too: on a disk that lost its power it may
+        have lost them. An object appears when it is whole."""
+        if not (self.durable and isinstance(self.storage, FileSystemStorage)):
+            return True
+        return filecmp.cmp(self.storage.path(name), source, shallow=False)
+
     def _replace(self, source: str, name: str, still_mine: Callable[[], bool]) -> None:
-        """Save the file under the name, instead of what an earlier try left there."""
+        """Save the file under the name, instead of what a request left there that is dead."""
         if not still_mine():
             raise LeaseLost
         if self._size_of(name) is not None:
             self._delete(name)
-        given = self._save(source, name, still_mine)
+        try:
+            given = self._save(source, name, still_mine)
+        except Exception:
+            self._take_back(name, still_mine)
+            raise
         if given != name:
-            # maybe somebody else was quicker, and has the name
+            # maybe another file has come to have the name
             self._delete(given)
             raise StoreError("the storage gave the file another name")
+        if self._take_back(name, still_mine):
+            raise LeaseLost
+
+    def _take_back(self, name: str, still_mine: Callable[[], bool]) -> bool:
+        """Remove what was saved if the lease is lost; whether it is."""
+        is_lost = not still_mine()
+        if is_lost:
+            self._delete(name)
+        return is_lost
+
+    def _sync(self, name: str) -> None:
         if self.durable and isinstance(self.storage, FileSystemStorage):
             sync_up(self.storage.path(name), str(self.storage.location))
 
@@ -246,8 +304,14 @@ class SpooledStore(LocalBytes):
     def delete(self, blob: Blob, name: str) -> None:
         with store_errors():
             self._remove_segments(blob)
-        for gone in filter(None, (name, blob.state.get("found"))):
-            self._delete(gone)
+        for gone in filter(None, (name, *blob.state.get(LEFT, ()))):
+            if self.may_be_written(blob.key, gone):
+                with self.alone_under(blob.key, gone):
+                    self._delete(gone)
+            else:
+                self._delete(gone)
+        if found := blob.state.get(FOUND):
+            self._delete(found)
 
     def _delete(self, name: str) -> None:
         with storage_errors():
