@@ -30,7 +30,7 @@ help:
 	@echo "test-services   those that need PostgreSQL, MariaDB, Chromium and root"
 	@echo "original        django-chunked-upload in .venvs/original, to compare with"
 	@echo "peers           other servers in .venvs/peers, to compare with (needs Python 3.13, Node.js)"
-	@echo "torture         the long proofs: 50 kills, 5 tortures on each database, 1,000 slow clients"
+	@echo "torture         the long proofs: 50 kills, 5 tortures on each database, 1,000 slow clients, holds"
 	@echo "switch          a site of django-chunked-upload goes over to ours, on each database"
 	@echo "fuzz            12,000 cases of almost right requests for each server; FUZZ=100000 for more"
 	@echo "lint            ruff, mypy, import-linter, migrations"
@@ -93,6 +93,7 @@ torture: $(VENV)/.services
 	TUSBRIDGE_KILLS=50 TUSBRIDGE_TORTURE_RUNS=5 TUSBRIDGE_CROWD=1000 TUSBRIDGE_BIG_MIB=2048 \
 	  TUSBRIDGE_MANY_MIB=256 \
 	  $(BIN)/python -m pytest tests/faults tests/crowd --timeout 3000 -s $(ARGS)
+	TUSBRIDGE_HELD_STRIDE=1 $(BIN)/python -m pytest tests/service/test_overtaken.py --timeout 3000 $(ARGS)
 
 # another seed each time; what fails names its own, for TUSBRIDGE_FUZZ_SEED
 fuzz: $(VENV)/.test

@@ -130,7 +130,7 @@ class TestMissing:
             finish(service)
         with CaptureQueriesContext(connection) as captured:
             assert list(Sweeper(service, batch=2).missing(remove=False)) == []
-        assert len(captured) == 3
+        assert len(captured) == 4
 
 
 class TestFinished:
