@@ -58,6 +58,12 @@ class Scene:
     def head(self) -> Any:
         return self.service.head(self.upload.upload_id, NOBODY)
 
+    def head_and_die(self) -> Any:
+        """Its process ends before the file is published."""
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(UploadService, "settle_soon", lambda self, upload: upload)
+            self.head()
+
     def terminate(self) -> Any:
         self.service.terminate(row(self.upload))
 
@@ -168,7 +174,7 @@ def waiting_final(scene: Scene) -> list[AbstractUpload]:
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["goes-on", "fails"])
-@pytest.mark.parametrize("other", ["head", "terminate"])
+@pytest.mark.parametrize("other", ["head", "head_and_die", "terminate"])
 def test_two_that_gather_one_final_upload_share_nothing(
     scene: Scene, other: str, fails: bool
 ) -> None:
@@ -215,10 +221,9 @@ def test_a_final_upload_of_one_part_that_was_deleted_stays_gone(scene: Scene) ->
         known[:] = [part]
         join(scene.service, [part, part])  # has claimed the part's file
         request = concat_request("final", field=f"final;/{part.upload_id}")
-        monkey = pytest.MonkeyPatch()
-        monkey.setattr(UploadService, "settle_soon", lambda self, upload: upload)
-        scene.upload = scene.service.concatenate(request, ids([part]), NOBODY)
-        monkey.undo()
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(UploadService, "settle_soon", lambda self, upload: upload)
+            scene.upload = scene.service.concatenate(request, ids([part]), NOBODY)
         return scene.head, scene.terminate
 
     def look() -> None:
