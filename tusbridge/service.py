@@ -478,17 +478,25 @@ class UploadService:
         if row is None or row.status != Status.TERMINATED:
             return
         # as it was when it ended: with the last segment, and the name
-        using = database_of(self.model)
-        rows = self.model._base_manager.using(using)
+        name = row.stored_name
         blob = self.store_of(row).take(self.blob_of(row))
-        if FOUND in row.store_state:
-            # the name may be another file's from the moment on when its file is gone
-            state = {name: value for name, value in row.store_state.items() if name != FOUND}
-            with database_errors(using):
-                rows.filter(pk=row.pk, status=Status.TERMINATED).update(store_state=state)
-        self.store_of(row).delete(blob, row.stored_name)
-        with database_errors(using):
-            rows.filter(pk=row.pk, status=Status.TERMINATED).delete()
+        self._forget_shared_names(row)
+        self.store_of(row).delete(blob, name)
+        with database_errors(database_of(self.model)):
+            self._ended(row).delete()
+
+    def _forget_shared_names(self, row: AbstractUpload) -> None:
+        """Names without the upload's id, as other programs gave them, may be other files' from the
+        moment on when their files are gone. Forgotten before that, they are never removed twice."""
+        is_shared = row.upload_id not in row.stored_name
+        state = {key: value for key, value in row.store_state.items() if key != FOUND}
+        if state != row.store_state or (row.stored_name and is_shared):
+            with database_errors(database_of(self.model)):
+                self._ended(row).update(store_state=state, file="" if is_shared else row.file.name)
+
+    def _ended(self, row: AbstractUpload) -> Any:
+        rows = self.model._base_manager.using(database_of(self.model))
+        return rows.filter(pk=row.pk, status=Status.TERMINATED)
 
     def remove_bytes(self, upload: AbstractUpload) -> None:
         """The bytes of an upload that has no row, finished or not. Idempotent."""

@@ -400,6 +400,29 @@ class TestFound:
         assert not Upload.objects.exists()
         assert self.others(media) == b"another's"
 
+    def test_a_crash_between_a_finished_file_and_its_row(
+        self,
+        service: UploadService,
+        media: Path,
+        upload: AbstractUpload,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """Of an upload that was complete before it came to us, under a name that others may get."""
+        Upload.objects.update(status=2, file="chunked/left", store_state={})
+
+        def die(*args: object, **kwargs: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr("django.db.models.query.QuerySet.delete", die)
+            with pytest.raises(KeyboardInterrupt):
+                service.terminate(row(upload))
+        assert files(media) == []
+        self.put(media, b"another's")
+        service.sweep()
+        assert not Upload.objects.exists()
+        assert self.others(media) == b"another's"
+
     def test_a_crash_behind_the_publication(
         self,
         service: UploadService,
