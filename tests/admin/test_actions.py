@@ -203,7 +203,7 @@ class TestVerify:
         upload = make(service)
         append(service, upload, 0, b"hello")
         (media.with_name("media.partial") / upload.upload_id[:2] / upload.upload_id).unlink()
-        assert "Problem: store-error" in self.verified(viewer, upload)[upload.upload_id]
+        assert "Problem: bytes-missing" in self.verified(viewer, upload)[upload.upload_id]
 
     def test_one_that_a_crash_left_behind_the_rename_is_whole(
         self, viewer: Client, service: UploadService, monkeypatch: pytest.MonkeyPatch
@@ -222,7 +222,7 @@ class TestVerify:
             ("gone", "Problem: the file is gone"),
             ("short", "Problem: 3 bytes are there, 10 were told"),
             ("long", "Problem: 11 bytes are there, 10 were told"),
-            ("unmounted", "Problem: store-error"),
+            ("unmounted", "Problem: bytes-missing"),
             ("unreadable", "Problem: it cannot be read: Input/output error"),
             ("no-storage", "Problem: its storage is not configured"),
         ],
