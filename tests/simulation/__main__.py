@@ -12,6 +12,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--only", default="", help="scenarios of this name")
     parser.add_argument("--keep-going", action="store_true", help="count failures by kind")
+    parser.add_argument("--skip", default="", help="kinds of failures to pass over")
     parser.add_argument("--story", action="store_true", help="tell the (only) run")
     return parser.parse_args()
 
@@ -29,7 +30,9 @@ def main() -> int:
 
     from tests.simulation import run
     from tests.simulation.many import Many
+    from tests.simulation.world import World
 
+    World.skips = frozenset(filter(None, arguments.skip.split(",")))
     run.set_up(settings.PLACE if hasattr(settings, "PLACE") else "")
     began = time.perf_counter()
     many = Many(arguments.only, keep_going=arguments.keep_going, tells=arguments.story)

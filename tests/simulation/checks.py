@@ -5,11 +5,12 @@ from typing import Any
 
 from tests.simulation import real
 from tests.simulation.clients import NOBODY
+from tests.simulation.database import Row, rows
 from tests.simulation.known import Known, Ledger
 from tests.simulation.site import Site
 from tests.simulation.world import World
 from tusbridge.errors import UploadError, UploadGone, UploadNotFound
-from tusbridge.models import Status, Upload
+from tusbridge.models import Upload
 from tusbridge.protocol.rules import AppendRequest
 from tusbridge.service import UploadService
 from tusbridge.sweeping import Sweeper
@@ -55,12 +56,12 @@ class Ending:
             except UploadError as error:
                 why = f"{error.code}: {error}"
             self.world.sleep(5.0)
-        row = Upload.objects.filter(upload_id=known.upload_id).first()
-        if row is not None and row.status == Status.COMPLETE:
+        row = _row(known)
+        if row is not None and row.is_complete:
             return
         if known.kind == "final" and not self._could_complete(known):
             return
-        self.world.fail("stuck", f"{known.name} does not go on: {why or 'nothing happens'}; {_told(row)}")
+        self.world.fail("stuck", f"{known.name} does not go on: {why or 'nothing happens'}; {row}")
 
     def _could_complete(self, known: Known) -> bool:
         return not any(part.may_be_gone or part.may_be_damaged for part in known.parts)
@@ -91,15 +92,15 @@ class Ending:
     # -- what is finished is right
 
     def _check_finished(self, known: Known) -> None:
-        row = Upload.objects.filter(upload_id=known.upload_id).first()
-        if row is None or row.status != Status.COMPLETE or known.may_be_damaged or row.is_part:
+        row = _row(known)
+        if row is None or not row.is_finished or known.may_be_damaged:
             return
         known.is_complete = True
-        if not row.file.name:
+        if not row.file:
             return
-        found = self.read(row.storage_alias, row.file.name)
+        found = self.read(row.storage_alias, row.file)
         if found is None:
-            self.world.fail("lost", f"{known.name} is complete, and {row.file.name} is not there")
+            self.world.fail("lost", f"{known.name} is complete, and {row.file} is not there")
         elif found != known.text:
             self.world.fail("wrong", f"{known.name} is complete with {found!r}, not {known.text!r}")
 
@@ -120,40 +121,43 @@ class Ending:
     # -- nothing is left
 
     def _sweep(self) -> None:
-        for _ in range(2):
+        for _ in range(3):
             self.world.now += 2 * DAY
-            for _ in range(8):
+            for _ in range(6):
                 try:
                     result = UploadService().sweep()
                 except UploadError:
                     continue
                 if not (result.removed or result.completed):
                     break
+            if all(row.is_finished for row in rows()) and not self._left():
+                return
             list(Sweeper(UploadService(), grace_seconds=-3600).orphans())
+
+    def _left(self) -> list[str]:
+        """What lies in the storage or among unfinished bytes, and is in no finished upload's row."""
+        owned = {row.file for row in rows() if row.is_finished} | set(self.scenario.foreign)
+        stored = [name for name in self._stored() if name not in owned]
+        return stored + list(_files_below(self.scenario.partials))
 
     def _check_heard(self) -> None:
         if not self.scenario.listens:
             return
-        for row in Upload.objects.filter(status=Status.COMPLETE):
+        for row in rows():
             if row.is_finished and not self.ledger.heard.get(row.upload_id):
                 known = self.ledger.by_id(row.upload_id)
                 name = known.name if known else row.upload_id
                 self.world.fail("unheard", f"no receiver heard that {name} is complete")
 
     def _check_left(self) -> None:
-        owned = set(self.scenario.foreign)
-        for row in Upload.objects.all():
+        for row in rows():
             if not row.is_finished:
-                self.world.fail("row-left", f"a row is never swept: {_told(row)}")
+                self.world.fail("row-left", f"a row is never swept: {row}")
             known = self.ledger.by_id(row.upload_id)
             if known is not None and known.is_gone:
-                self.world.fail("back", f"{known.name} was deleted, and has a row: {_told(row)}")
-            owned.add(row.file.name)
-        for name in self._stored():
-            if name not in owned:
-                self.world.fail("left", f"{name} is in the storage, and is nobody's")
-        for path in _files_below(self.scenario.partials):
-            self.world.fail("left", f"{path[len(self.scenario.partials):]} is left of unfinished bytes")
+                self.world.fail("back", f"{known.name} was deleted, and has a row: {row}")
+        for name in self._left():
+            self.world.fail("left", f"{name} is nobody's")
 
     def _stored(self) -> list[str]:
         media = self.scenario.media
@@ -174,13 +178,8 @@ def _files_below(folder: str) -> Iterator[str]:
             yield path
 
 
-def _told(row: Any) -> str:
-    if row is None:
-        return "there is no row"
-    return (
-        f"status {row.status}, offset {row.offset} of {row.length}, concat {row.concat!r}, "
-        f"state {row.store_state}, lease {'held' if row.lease_token else 'free'}, file {row.file.name!r}"
-    )
+def _row(known: Known) -> Row | None:
+    return next(iter(rows("upload_id = ?", known.upload_id)), None)
 
 
 __all__ = ["Ending"]

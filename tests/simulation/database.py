@@ -3,6 +3,7 @@ simulated time. Connections are pooled beneath Django's, for making one is what 
 most of its time on.
 """
 
+import json
 import sqlite3
 from datetime import UTC, datetime
 from typing import Any
@@ -170,3 +171,44 @@ def reset(tables: tuple[str, ...]) -> None:
     raw.execute("DELETE FROM sqlite_sequence")
     raw.execute("COMMIT")
     connection.close()
+
+
+class Row:
+    """A row of the table of uploads, as it is."""
+
+    def __init__(self, columns: dict[str, Any]) -> None:
+        self.upload_id: str = columns["upload_id"]
+        self.status: int = columns["status"]
+        self.offset: int = columns["offset"]
+        self.length: int | None = columns["length"]
+        self.concat: str = columns["concat"]
+        self.file: str = columns["file"]
+        self.storage_alias: str = columns["storage_alias"]
+        self.store_state: dict[str, Any] = json.loads(columns["store_state"])
+        self.lease_token: str | None = columns["lease_token"]
+        self.is_finished = self.status == _COMPLETE and self.concat != "partial"
+        self.is_complete = self.status == _COMPLETE
+
+    def __str__(self) -> str:
+        held = "held" if self.lease_token else "free"
+        return (
+            f"status {self.status}, offset {self.offset} of {self.length}, concat {self.concat!r}, "
+            f"state {self.store_state}, lease {held}, file {self.file!r}"
+        )
+
+
+_COMPLETE = 2
+
+
+def rows(where: str = "1", *params: Any) -> list[Row]:
+    """Uploads, read past Django."""
+    return [Row(found) for found in read(f"SELECT * FROM tusbridge_upload WHERE {where}", *params)]
+
+
+def read(query: str, *params: Any) -> list[dict[str, Any]]:
+    """What a statement gives, past Django."""
+    connection: Any = connections["default"]
+    connection.ensure_connection()
+    cursor = connection.connection.execute(query, params)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]

@@ -39,6 +39,7 @@ class Site:
         self.deaths = 0
         self.cuts = 0
         self.bears_bad_settings = False
+        self.on_cut: Callable[[], None] = lambda: None
         world.obey.update(
             {"kill": self.kill_one, "kill-all": self.kill_all, "power": self.cut, "full": self.fill}
         )
@@ -59,6 +60,7 @@ class Site:
     def cut(self, number: int) -> None:
         """The power goes: all die, and the disk keeps what it must."""
         self.cuts += 1
+        self.on_cut()
         self.kill_all()
         self.world.files.shadow.cut(random.Random(number))  # type: ignore[attr-defined]
         self.world.files.touched.clear()  # type: ignore[attr-defined]
