@@ -26,15 +26,27 @@ class Many:
             if outcome.failure is None:
                 continue
             self.kinds[outcome.failure[0]] += 1
-            print(f"seed {seed} ({outcome.scenario}): {outcome.failure[0]}: {outcome.failure[1][:300]}")
+            small = shrink.shrink(outcome, self._only)
+            print(brief(small), flush=True)
             if not self._keep_going:
-                small = shrink.shrink(outcome, self._only)
                 print(told(small))
                 print(f"again: python -m tests.simulation --seed {seed} --runs 1")
                 return 1
         for kind, count in self.kinds.most_common():
             print(f"{count:6} {kind}")
         return 1 if self.kinds else 0
+
+
+def brief(outcome: Outcome) -> str:
+    """One line for the failure, and one for what it takes."""
+    assert outcome.failure is not None
+    kind, text = outcome.failure
+    faults = [text for _, _, text in outcome.story if text.startswith("-- ")]
+    first = " / ".join(text.strip().splitlines()[:1] + text.strip().splitlines()[-1:])
+    return (
+        f"seed {outcome.seed} ({outcome.scenario}, {outcome.about}): {kind}: {first[:300]}\n"
+        f"     by {len(outcome.decisions)} decisions: {'; '.join(faults)[:500]}"
+    )
 
 
 def told(outcome: Outcome) -> str:

@@ -24,6 +24,7 @@ class Outcome:
 
     seed: int
     scenario: str
+    about: str
     failure: tuple[str, str] | None
     decisions: dict[Key, Decision]
     steps: int
@@ -72,7 +73,7 @@ def run(
         here.world = None
         _forget_receivers()
     made = dict(chance.made) if decisions is None else decisions
-    return Outcome(seed, scenario.name, world.failure, made, world.count, world.story or [])
+    return Outcome(seed, scenario.name, scenario.about, world.failure, made, world.count, world.story or [])
 
 
 def _play(world: Any, scenario: Scenario, seed: int) -> None:

@@ -43,6 +43,11 @@ class Scenario:
         return self.faults | ({"power"} if self.rng.random() < 0.5 else set())
 
     @property
+    def about(self) -> str:
+        """The run in a word or two."""
+        return f"{self.store} {self.durability}"
+
+    @property
     def options(self) -> dict[str, Any]:
         """TUSBRIDGE of this run."""
         return {"ALLOW_ANONYMOUS": True, "STORAGE": self.store, "DURABILITY": self.durability}

@@ -48,7 +48,9 @@ class Files:
         if here.world is None or here.world.current is None or isinstance(path, int):
             return None
         text = os.fspath(path)
-        return text if isinstance(text, str) and text.startswith(self.prefix) else None
+        if not isinstance(text, str) or not text.startswith(self.root):
+            return None
+        return text if text == self.root or text.startswith(self.prefix) else None
 
     def step(self, call: str, path: str, kind: str = "fs") -> None:
         """:raises OSError: as the scheduler says."""
