@@ -23,7 +23,8 @@ FAULTS_OF = {
     "thread": ("no-thread",),
     "storage": ("fail", "lost"),
 }
-ANYWHERE = ("pause", "pause", "stop", "kill", "kill-all", "power", "full")
+ANYWHERE = frozenset({"pause", "stop", "kill", "kill-all", "power", "full"})
+WEIGHTS = {"pause": 6, "stop": 3, "kill": 3, "kill-all": 1, "power": 4}
 
 
 class Chance:
@@ -36,9 +37,11 @@ class Chance:
         self._strike = rng.choice((0.03, 0.012, 0.005, 0.002))
         self._picks_any = rng.random() < 0.8
         count = rng.choice((0, 1, 1, 1, 2, 2, 3))
-        wanted = [kind for kind in ANYWHERE if kind in allowed]
-        special = sorted({f for all_of in FAULTS_OF.values() for f in all_of} & allowed)
-        self._planned = [rng.choice(wanted + special) for _ in range(count)] if wanted else []
+        kinds = sorted(allowed)
+        weights = [WEIGHTS.get(kind, 1) for kind in kinds]
+        # in some runs a few kinds of faults come again and again
+        palette = rng.choices(kinds, weights, k=rng.choice((1, 2, 9)))
+        self._planned = [rng.choice(palette) for _ in range(count)]
 
     def at_step(self, world: Any, actor: Actor, what: str, kind: str) -> Decision | None:
         """What happens at this step."""

@@ -176,7 +176,7 @@ class Uploader(Client):
         for _ in range(self.tries):
             if known.may_be_gone or self.world.failure:
                 return
-            at = self.head(known, patience=rng.choice((2.0, 6.0, 25.0)))
+            at = self.head(known, patience=rng.choice((1.5, 3.0, 8.0, 25.0)))
             if at is None:
                 self.wait(0.2, 1.0, 4.0)
                 continue
@@ -184,7 +184,7 @@ class Uploader(Client):
             if known.is_complete and not left:
                 return
             count = rng.choice((left, left, rng.randint(0, left)))
-            answer = self.patch(known, at, count, patience=rng.choice((2.0, 6.0, 25.0)))
+            answer = self.patch(known, at, count, patience=rng.choice((1.5, 3.0, 8.0, 25.0)))
             if answer.is_ok and answer.value == len(known.text) and rng.random() < 0.8:
                 return
             if not answer.is_ok:

@@ -40,7 +40,7 @@ class Scenario:
     @property
     def allowed(self) -> frozenset[str]:
         """The faults that may come."""
-        return self.faults | ({"power"} if self.rng.random() < 0.5 else set())
+        return self.faults | {"power"}
 
     @property
     def about(self) -> str:
