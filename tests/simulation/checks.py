@@ -28,6 +28,10 @@ class Ending:
     def run(self) -> None:
         """All checks; the first that does not hold is the run's failure."""
         self.world.sleep(30.0)
+        self.scenario.end(self)
+
+    def all_goes_on(self) -> None:
+        """What lives goes on to its end, what is over is swept, and nothing is left."""
         for known in list(self.ledger.uploads):
             if known.is_certain and self.world.now < known.expires_at and not self.world.failure:
                 self._go_on(known)

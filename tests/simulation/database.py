@@ -28,7 +28,7 @@ def _strftime(template: str, moment: str = "now", *rest: str) -> str | None:
     world = here.world
     if world is None or moment.lower() != "now" or rest:
         return None
-    now = datetime.fromtimestamp(world.now, UTC)
+    now = datetime.fromtimestamp(world.wall, UTC)
     return now.strftime("%Y-%m-%d %H:%M:%S.") + f"{now.microsecond // 1000:03d}"
 
 

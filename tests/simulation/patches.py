@@ -15,12 +15,14 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 from django.utils import timezone
 
 from tests.simulation import database, real, syscalls
+from tests.simulation.loops import Pool
 from tests.simulation.world import FOREVER, Actor, Killed, Process, World, here
 
 _OURS = ("tusbridge", "legacy")
@@ -32,7 +34,7 @@ def now() -> datetime:
 
 
 def wall() -> float:
-    return here.world.now if here.world is not None else real.wall()
+    return here.world.wall if here.world is not None else real.wall()
 
 
 def monotonic() -> float:
@@ -206,6 +208,7 @@ def _modules() -> list[Any]:
 
 
 _STANDS: dict[Any, Any] = {
+    ThreadPoolExecutor: Pool,
     real.monotonic: monotonic,
     real.wall: wall,
     real.sleep: sleep,
@@ -247,7 +250,7 @@ def install() -> None:
     fcntl.flock = syscalls.flock  # type: ignore[assignment]
     builtins.open = io.open = syscalls.open_file  # type: ignore[assignment]
     time.time, time.monotonic, time.sleep = wall, monotonic, sleep  # type: ignore[assignment]
-    time.perf_counter = perf_counter
+    time.perf_counter = time.process_time = perf_counter
     timezone.now = now
     uuid.uuid4 = uuid4
     secrets.choice = choice

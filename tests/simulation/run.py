@@ -10,7 +10,8 @@ from tests.simulation import database, patches, real
 from tests.simulation.chaos import Chance, Decision, Key, Replay
 from tests.simulation.checks import Ending
 from tests.simulation.known import Ledger
-from tests.simulation.scenarios import Scenario, scenario_of
+from tests.simulation.kinds import scenario_of
+from tests.simulation.scenarios import Scenario
 from tests.simulation.site import Site
 from tests.simulation.syscalls import Files
 from tests.simulation.world import Process, World, here

@@ -6,12 +6,10 @@ from typing import Any
 from django.conf import settings
 from django.dispatch import Signal
 
-from tests.simulation.chaos import FAULTS_OF
 from tests.simulation.clients import Client, Uploader, creation
 from tests.simulation.known import Known, Ledger
 from tests.simulation.site import Site
 from tests.simulation.world import World
-from tusbridge.errors import UploadError
 from tusbridge.service import UploadService
 from tusbridge.signals import upload_completed
 
@@ -163,6 +161,10 @@ class Scenario:
 
     # -- in the end
 
+    def end(self, ending: Any) -> None:
+        """Bring the run to its end, and look at what there is."""
+        ending.all_goes_on()
+
     def check(self, ending: Any) -> None:
         """What holds in this kind of run alone: files of others are as they were."""
         for name, content in self.foreign.items():
@@ -243,13 +245,3 @@ def _nobody() -> Any:
     return NOBODY
 
 
-KINDS: tuple[tuple[type[Scenario], int], ...] = ((Scenario, 5), (Concatenations, 3))
-
-
-def scenario_of(seed: int, only: str = "") -> Scenario:
-    """The scenario of this seed; ``only``: of that name."""
-    kinds = [kind for kind, weight in KINDS for _ in range(weight) if only in {"", kind.name}]
-    return random.Random(f"kind {seed}").choice(kinds)(seed)
-
-
-__all__ = ["FAULTS_OF", "Scenario", "UploadError", "scenario_of"]

@@ -22,6 +22,7 @@ DATABASES = {
     }
 }
 MEDIA_ROOT = f"{PLACE}/disk/media"
+MIDDLEWARE: list[str] = []
 TUSBRIDGE = {"ALLOW_ANONYMOUS": True}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -74,11 +74,29 @@ class Files:
 
     def touch(self, path: str) -> None:
         """The file was changed at the world's time."""
-        os_.utime(path, (self.world.now, self.world.now))
+        os_.utime(path, (self.world.wall, self.world.wall))
+
+    def put(self, path: str, content: bytes) -> None:
+        """A file that somebody else made, and made durable."""
+        folder = path.rpartition("/")[0]
+        missing = []
+        while folder not in self.shadow.seen:
+            missing.append(folder)
+            folder = folder.rpartition("/")[0]
+        for one in reversed(missing):
+            os_.mkdir(one)
+            self.shadow.create(one, is_folder=True)
+            self.shadow.sync(one.rpartition("/")[0])
+        with real.open_file(path, "xb") as file:
+            file.write(content)
+        self.touch(path)
+        self.shadow.create(path)
+        self.shadow.sync(path)
+        self.shadow.sync(path.rpartition("/")[0])
 
     def changed(self, path: str) -> None:
         """The inode was changed at the world's time."""
-        self.touched[os_.lstat(path).st_ino] = self.world.now
+        self.touched[os_.lstat(path).st_ino] = self.world.wall
 
     def get(self, fd: int) -> Opened:
         """:raises OSError: there is no such descriptor."""
@@ -179,7 +197,7 @@ def _by_descriptor(name: str, *, writes: bool = False, is_step: bool = True) -> 
             its.check_room()
         result = call(one.fd, *args, **kwargs)
         if writes or name == "ftruncate":
-            os_.utime(one.fd, (its.world.now, its.world.now))
+            os_.utime(one.fd, (its.world.wall, its.world.wall))
         return result
 
     return wrapped
@@ -196,7 +214,7 @@ def pwritev(fd: int, buffers: Any, offset: int, flags: int = 0) -> int:
         whole = whole[: len(whole) // 2]
     real_fd = its.get(fd).fd
     count = os_.pwrite(real_fd, whole, offset)
-    os_.utime(real_fd, (its.world.now, its.world.now))
+    os_.utime(real_fd, (its.world.wall, its.world.wall))
     return count
 
 
@@ -233,7 +251,7 @@ def copy_file_range(source: int, target: int, count: int, *rest: Any, **more: An
     data = os_.read(its.get(source).fd, count)
     real_fd = its.get(target).fd
     written = os_.write(real_fd, data)
-    os_.utime(real_fd, (its.world.now, its.world.now))
+    os_.utime(real_fd, (its.world.wall, its.world.wall))
     return written
 
 

@@ -12,7 +12,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-START = 1_900_000_000.0
+# When simulated clocks begin, and what monotonic ones tell then.
+START, BEGIN = 1_900_000_000.0, 1000.0
 # Seconds that a step takes.
 STEP_SECONDS = 0.0005
 # Seconds of real time after which a thread that does not come back is a hang.
@@ -107,7 +108,8 @@ class World:
 
     def __init__(self, chooser: Any, *, max_steps: int = 30_000, tells: bool = False) -> None:
         self.chooser = chooser
-        self.now = START
+        # seconds, small enough that sums of them are exact to less than a microsecond
+        self.now = BEGIN
         self.max_steps = max_steps
         self.count = 0
         self.actors: list[Actor] = []
@@ -119,6 +121,11 @@ class World:
         self.obey: dict[str, Callable[..., Any]] = {}
         self._loaded: Process | None = None
         self._main = threading.Lock()
+
+    @property
+    def wall(self) -> float:
+        """The time of day, in seconds since the epoch."""
+        return START - BEGIN + self.now
 
     # -- what actors do
 
@@ -228,7 +235,7 @@ class World:
         if self.story is not None:
             actor = self.current
             who = f"{actor.process.name} {actor.name}" if actor else "-"
-            self.story.append((self.now - START, who, text))
+            self.story.append((self.now - BEGIN, who, text))
 
     # -- whose turn it is
 
