@@ -5,6 +5,7 @@ once, without effect while no world runs.
 import builtins
 import fcntl
 import gc
+import importlib
 import io
 import os
 import random
@@ -243,7 +244,9 @@ def _replace_in(function: Any) -> None:
 
 
 def install() -> None:
-    """Once, when Django is set up and everything is imported."""
+    """Once, when Django is set up; imports whatever else is to be simulated."""
+    for module in ("tusbridge.front", "tusbridge.urls", "legacy.takeover", "legacy.importing"):
+        importlib.import_module(module)
     _replace_defaults()
     for name, stand in syscalls.wrapped_calls().items():
         setattr(os, name, stand)
