@@ -4,12 +4,16 @@ import random
 
 from tests.simulation.families import Fronted, Imported, Starving, Unmounted
 from tests.simulation.scenarios import Concatenations, Scenario
+from tests.simulation.sites import Attached, Chunked, GivingBack
 
 KINDS: tuple[tuple[type[Scenario], int], ...] = (
     (Scenario, 8),
     (Concatenations, 6),
     (Fronted, 4),
     (Imported, 3),
+    (Chunked, 3),
+    (Attached, 2),
+    (GivingBack, 2),
     (Starving, 1),
     (Unmounted, 1),
 )

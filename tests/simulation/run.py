@@ -32,7 +32,7 @@ class Outcome:
     story: list[tuple[float, str, str]] = field(default_factory=list)
 
 
-def set_up(place: str) -> None:
+def set_up() -> None:
     """Once in a process, behind ``django.setup()``."""
     from django.core.management import call_command
     from django.db import connections

@@ -78,14 +78,21 @@ class Site:
     # -- requests
 
     def ask(
-        self, name: str, work: Callable[[], Any], *, patience: float = 25.0, at: int | None = None
+        self,
+        name: str,
+        work: Callable[[], Any],
+        *,
+        patience: float = 25.0,
+        at: int | None = None,
+        bears: bool = False,
     ) -> Answer:
-        """Have one of the processes do it; waits at most ``patience`` seconds."""
+        """Have one of the processes do it; waits at most ``patience`` seconds. ``bears``: errors that
+        are no UploadError are the site's own business."""
         world = self.world
         self.asked[name] += 1
         process = self.processes[self.rng.randrange(len(self.processes)) if at is None else at]
         found: list[Answer] = []
-        actor = world.spawn(f"{name}#{self.asked[name]}", lambda: found.append(self._do(work)), process)
+        actor = world.spawn(f"{name}#{self.asked[name]}", lambda: found.append(self._do(work, bears=bears)), process)
         world.block(lambda: actor.is_done, world.now + patience)
         if not actor.is_done:
             world.tell(f"{name}: no answer yet")
@@ -95,7 +102,7 @@ class Site:
             world.tell(f"{name}: {answer.how} {answer.error or answer.value or ''}")
         return answer
 
-    def _do(self, work: Callable[[], Any]) -> Answer:
+    def _do(self, work: Callable[[], Any], *, bears: bool) -> Answer:
         world = self.world
         try:
             value = work()
@@ -112,6 +119,8 @@ class Site:
                 world.fail("escapes", f"{error!r}")
             return Answer("failed")
         except Exception as error:
+            if bears:
+                return Answer("failed")
             text = "".join(traceback.format_exception(error)[-6:])
             world.fail("escapes", f"{type(error).__name__}: {error}\n{text}")
             return Answer("failed")
