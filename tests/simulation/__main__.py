@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+import warnings
 
 
 def _arguments(given: list[str]) -> argparse.Namespace:
@@ -29,6 +30,8 @@ def _one_job(arguments: argparse.Namespace) -> int:
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.simulation.settings"
     import django
 
+    # of coroutines of processes that died
+    warnings.simplefilter("ignore")
     django.setup()
     from tests.simulation import run, settings
     from tests.simulation.many import Many
@@ -50,8 +53,10 @@ def _several_jobs(arguments: argparse.Namespace, given: list[str]) -> int:
     count = arguments.jobs
     jobs = [
         subprocess.Popen(
-            [*command, "--jobs", "1", "--seed", str(arguments.seed + at)]
-            + ["--stride", str(count), "--runs", str(-(-(arguments.runs - at) // count))]
+            [
+                *(*command, "--jobs", "1", "--seed", str(arguments.seed + at)),
+                *("--stride", str(count), "--runs", str(-(-(arguments.runs - at) // count))),
+            ]
         )
         for at in range(count)
     ]

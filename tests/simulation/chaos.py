@@ -28,7 +28,7 @@ WEIGHTS = {"pause": 6, "stop": 3, "kill": 3, "kill-all": 1, "power": 4}
 
 
 class Chance:
-    """Decides by a seed, each run with weights of its own: rare things come up in some runs often."""
+    """Decides by a seed, each run with weights of its own, so that rare things are often in some."""
 
     def __init__(self, seed: int, *, allowed: frozenset[str]) -> None:
         self._rng = rng = random.Random(f"chaos {seed}")
@@ -82,8 +82,8 @@ class Chance:
         if not self._picks_any:
             return able[0]
         chosen = self._rng.choice(able)
-        if chosen is not able[0] and last is not None:
-            self.made[last.name, last.steps, "pick"] = ("pick", chosen.name)
+        if chosen is not able[0]:
+            self.made[_key_of(last)] = ("pick", chosen.name)
         return chosen
 
 
@@ -99,7 +99,11 @@ class Replay:
 
     def pick(self, last: Actor | None, able: list[Actor]) -> Actor:
         """Who went on."""
-        decision = self._decisions.get((last.name, last.steps, "pick")) if last else None
+        decision = self._decisions.get(_key_of(last))
         if decision is None:
             return able[0]
         return next((actor for actor in able if actor.name == decision[1]), able[0])
+
+
+def _key_of(last: Actor | None) -> Key:
+    return (last.name, last.steps, "pick") if last is not None else ("", 0, "pick")

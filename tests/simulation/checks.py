@@ -1,4 +1,4 @@
-"""What has to hold when the faults are over: all goes on to its end, or is swept; nothing is left."""
+"""What has to hold when the faults are over: all goes on or is swept, and nothing is left."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -139,7 +139,7 @@ class Ending:
             list(Sweeper(UploadService(), grace_seconds=-3600).orphans())
 
     def _left(self) -> list[str]:
-        """What lies in the storage or among unfinished bytes, and is in no finished upload's row."""
+        """What lies in the storage or among unfinished bytes and is no finished upload's."""
         owned = {row.file for row in rows() if row.is_finished} | set(self.scenario.foreign)
         owned |= {video["file"] for video in read("SELECT file FROM gallery_video")}
         stored = [name for name in self._stored() if name not in owned]

@@ -82,7 +82,9 @@ def _execute(self: Any, query: str, params: Any = None) -> Any:
 
 def _run(world: World, cursor: Any, query: str, params: Any) -> Any:
     verb = query.split(" ", 1)[0]
-    kind = {"INSERT": "insert", "SELECT": "sql", "UPDATE": "sql", "DELETE": "sql"}.get(verb, "begin")
+    kind = {"INSERT": "insert", "SELECT": "sql", "UPDATE": "sql", "DELETE": "sql"}.get(
+        verb, "begin"
+    )
     fault = world.step(_told(verb, query, params) if world.story is not None else verb, kind)
     if fault is not None and fault[0] == "fail":
         raise sqlite3.OperationalError("the database fails")

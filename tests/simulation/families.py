@@ -1,5 +1,6 @@
-"""More kinds of runs: bodies through the event loop, imported uploads, migrating back, and others."""
+"""More kinds of runs: bodies through the event loop, imported uploads, disks that are away."""
 
+from functools import partial
 from typing import Any
 
 from tests.simulation.clients import Client, Uploader
@@ -26,7 +27,7 @@ class Fronted(Scenario):
             for at in range(self.rng.choice((0, 0, 1))):
                 self.heads(known, f"heads{number}{at}")
             self.left += 1
-            self.bring(uploader, lambda uploader=uploader, known=known: self._upload(uploader, known))
+            self.bring(uploader, partial(self._upload, uploader, known))
 
     def _upload(self, uploader: "Slow", known: Known) -> None:
         try:
@@ -272,4 +273,4 @@ def _move(world: World, source: str, target: str) -> None:
     finally:
         world.current = current
     files.shadow.adopt()
-    world.tell(f"{source[len(files.prefix):]} is {target[len(files.prefix):]} now")
+    world.tell(f"{source[len(files.prefix) :]} is {target[len(files.prefix) :]} now")

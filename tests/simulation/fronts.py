@@ -1,4 +1,4 @@
-"""A process with an event loop and the ASGI application in it, and requests to it piece by piece."""
+"""A process with the ASGI application in its event loop, and requests to it piece by piece."""
 
 import asyncio
 from collections.abc import Callable

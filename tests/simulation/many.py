@@ -45,6 +45,9 @@ class Many:
         assert outcome.failure is not None
         self.kinds[outcome.failure[0].split(":")[0]] += 1
         small = shrink.shrink(outcome, self._only)
+        if small.failure is None:
+            print(f"seed {outcome.seed} does not fail in the same way again: a simulation leaks")
+            small = outcome
         if not self._keep_going:
             print(told(small))
             only = f" --only {self._only}" if self._only else ""

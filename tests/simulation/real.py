@@ -13,10 +13,10 @@ import uuid
 from types import SimpleNamespace
 
 OS_CALLS = (
-    *("open", "close", "read", "write", "pread", "pwrite", "pwritev", "lseek", "fstat", "ftruncate"),
-    *("fsync", "fdatasync", "fchmod", "copy_file_range", "sendfile", "unlink", "remove", "rename"),
-    *("replace", "link", "mkdir", "rmdir", "chmod", "chown", "truncate", "stat", "lstat", "scandir"),
-    *("listdir", "statvfs", "utime"),
+    *("open", "close", "read", "write", "pread", "pwrite", "pwritev", "lseek", "fstat"),
+    *("ftruncate", "fsync", "fdatasync", "fchmod", "copy_file_range", "sendfile", "unlink"),
+    *("remove", "rename", "replace", "link", "mkdir", "rmdir", "chmod", "chown", "truncate"),
+    *("stat", "lstat", "scandir", "listdir", "statvfs", "utime"),
 )
 calls = SimpleNamespace(**{name: getattr(os, name) for name in OS_CALLS})
 flock = fcntl.flock

@@ -9,8 +9,8 @@ from typing import Any
 from tests.simulation import database, patches, real
 from tests.simulation.chaos import Chance, Decision, Key, Replay
 from tests.simulation.checks import Ending
-from tests.simulation.known import Ledger
 from tests.simulation.kinds import scenario_of
+from tests.simulation.known import Ledger
 from tests.simulation.scenarios import Scenario
 from tests.simulation.site import Site
 from tests.simulation.syscalls import Files
@@ -74,7 +74,9 @@ def run(
         here.world = None
         _forget_receivers()
     made = dict(chance.made) if decisions is None else decisions
-    return Outcome(seed, scenario.name, scenario.about, world.failure, made, world.count, world.story or [])
+    return Outcome(
+        seed, scenario.name, scenario.about, world.failure, made, world.count, world.story or []
+    )
 
 
 def _play(world: Any, scenario: Scenario, seed: int) -> None:
@@ -95,7 +97,7 @@ def _play(world: Any, scenario: Scenario, seed: int) -> None:
 
 def _check_leaks(world: Any) -> None:
     for one in world.files.opened.values():
-        world.fail("leak", f"{one.name} left {one.path[len(world.files.prefix):]} open")
+        world.fail("leak", f"{one.name} left {one.path[len(world.files.prefix) :]} open")
 
 
 def _forget_receivers() -> None:

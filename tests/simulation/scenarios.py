@@ -1,4 +1,4 @@
-"""What a run is about: the kind of store, who is there, and what may go wrong. Drawn by the seed."""
+"""What a run is about: the kind of store, who is there, what may go wrong. Drawn by the seed."""
 
 import random
 from typing import Any
@@ -67,7 +67,9 @@ class Scenario:
         """The actors of this kind of run."""
         for number in range(self.rng.choice((1, 1, 2))):
             known = self.upload(str(number))
-            others = self.rng.choices(("second", "heads", "delete", "sweep"), k=self.rng.randint(0, 3))
+            others = self.rng.choices(
+                ("second", "heads", "delete", "sweep"), k=self.rng.randint(0, 3)
+            )
             for at, other in enumerate(others):
                 getattr(self, other)(known, f"{other}{number}{at}")
 
@@ -215,7 +217,9 @@ class Concatenations(Scenario):
 
         def ready() -> bool:
             is_certain = all(part.upload_id for part in parts)
-            return is_certain and (waits or all(p.is_complete or p.told == len(p.text) for p in parts))
+            return is_certain and (
+                waits or all(p.is_complete or p.told == len(p.text) for p in parts)
+            )
 
         def work() -> None:
             world = self.world
@@ -227,7 +231,9 @@ class Concatenations(Scenario):
             known.text = b"".join(part.text for part in parts)
             request = creation(None, 0, "final", f"final;{' '.join(ids)} {name}")
             for _ in range(4):
-                answer = client.ask("join", lambda: UploadService().concatenate(request, ids, _nobody()))
+                answer = client.ask(
+                    "join", lambda: UploadService().concatenate(request, ids, _nobody())
+                )
                 if answer.is_ok:
                     known.upload_id = answer.value.upload_id
                     if not answer.value.is_waiting:
@@ -243,5 +249,3 @@ def _nobody() -> Any:
     from tests.simulation.clients import NOBODY
 
     return NOBODY
-
-

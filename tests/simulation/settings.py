@@ -1,4 +1,4 @@
-"""Django's settings in a simulation: those of the tests, with a database in memory's file system."""
+"""Django's settings in a simulation: those of the tests, with a database in memory."""
 
 import os
 import tempfile

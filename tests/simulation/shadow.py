@@ -207,7 +207,9 @@ class Shadow:
             }.values()
         )
 
-    def _rebuild(self, files: dict[str, int], folders: list[str], contents: dict[int, bytes]) -> None:
+    def _rebuild(
+        self, files: dict[str, int], folders: list[str], contents: dict[int, bytes]
+    ) -> None:
         for path in sorted(self.seen, key=len, reverse=True):
             if path == self.root:
                 continue

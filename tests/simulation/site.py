@@ -86,13 +86,15 @@ class Site:
         at: int | None = None,
         bears: bool = False,
     ) -> Answer:
-        """Have one of the processes do it; waits at most ``patience`` seconds. ``bears``: errors that
-        are no UploadError are the site's own business."""
+        """Have one of the processes do it; waits at most ``patience`` seconds. ``bears``: errors
+        that are no UploadError are the site's own business."""
         world = self.world
         self.asked[name] += 1
         process = self.processes[self.rng.randrange(len(self.processes)) if at is None else at]
         found: list[Answer] = []
-        actor = world.spawn(f"{name}#{self.asked[name]}", lambda: found.append(self._do(work, bears=bears)), process)
+        actor = world.spawn(
+            f"{name}#{self.asked[name]}", lambda: found.append(self._do(work, bears=bears)), process
+        )
         world.block(lambda: actor.is_done, world.now + patience)
         if not actor.is_done:
             world.tell(f"{name}: no answer yet")

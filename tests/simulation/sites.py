@@ -1,5 +1,5 @@
-"""Kinds of runs in which a site does something of its own: migrates back, hands files over, completes
-uploads in transactions of its own, as the contract of django-chunked-upload has it.
+"""Kinds of runs in which a site does something of its own: migrates back, hands files over,
+completes uploads in transactions of its own, as the contract of django-chunked-upload has it.
 """
 
 from typing import Any
@@ -65,7 +65,9 @@ class GivingBack(Scenario):
                 continue
             found = ending.read_path(f"{self.media}/{row.file}")
             if found is None or found[: row.offset] != known.text[: row.offset]:
-                self.world.fail("lost", f"{known.name} has {row.offset} bytes, and {found!r} is there")
+                self.world.fail(
+                    "lost", f"{known.name} has {row.offset} bytes, and {found!r} is there"
+                )
 
 
 class Attached(Scenario):
@@ -93,7 +95,11 @@ class Attached(Scenario):
         def play() -> None:
             self.world.block(lambda: known.is_complete or known.may_be_gone, self.world.now + 600.0)
             for _ in range(3):
-                if not known.is_complete or known.may_be_gone or client.ask("attach", work, bears=True).is_ok:
+                if (
+                    not known.is_complete
+                    or known.may_be_gone
+                    or client.ask("attach", work, bears=True).is_ok
+                ):
                     return
                 client.wait(0.1, 3.0)
 

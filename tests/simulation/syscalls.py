@@ -55,7 +55,7 @@ class Files:
     def step(self, call: str, path: str, kind: str = "fs") -> None:
         """:raises OSError: as the scheduler says."""
         world = self.world
-        text = f"{call} {path[len(self.prefix):]}"
+        text = f"{call} {path[len(self.prefix) :]}"
         fault = world.step(text, kind)
         if fault is not None and fault[0] == "eio":
             raise OSError(errno.EIO, "the disk fails", path)
@@ -175,7 +175,7 @@ def close(fd: int) -> None:
     one = files().get(fd)
     fault = None
     if world.current is not None:
-        fault = world.step(f"close {one.path[len(files().prefix):]}", "close")
+        fault = world.step(f"close {one.path[len(files().prefix) :]}", "close")
     del files().opened[fd]
     os_.close(one.fd)
     if fault is not None and fault[0] == "eio":
@@ -246,7 +246,8 @@ def copy_file_range(source: int, target: int, count: int, *rest: Any, **more: An
     if source < _FIRST:
         return os_.copy_file_range(source, target, count, *rest, **more)
     its = files()
-    its.step(f"copy {count} bytes from {its.get(source).path[len(its.prefix):]} to", its.get(target).path)
+    name = its.get(source).path[len(its.prefix) :]
+    its.step(f"copy {count} bytes from {name} to", its.get(target).path)
     its.check_room()
     data = os_.read(its.get(source).fd, count)
     real_fd = its.get(target).fd
@@ -296,7 +297,7 @@ def rename(source: Any, target: Any, **more: Any) -> None:
         os_.rename(source, target, **more)
         return
     its, to = files(), os.fspath(target)
-    its.step(f"rename to {to[len(its.prefix):]} from", ours)
+    its.step(f"rename to {to[len(its.prefix) :]} from", ours)
     its.check_disks(ours, to)
     if _exists(ours) and _exists(to):
         its.shadow.before_gone(to)
@@ -313,7 +314,7 @@ def link(source: Any, target: Any, **more: Any) -> None:
         os_.link(source, target, **more)
         return
     its, to = files(), os.fspath(target)
-    its.step(f"link as {to[len(its.prefix):]}", ours)
+    its.step(f"link as {to[len(its.prefix) :]}", ours)
     if _exists(ours) and not its.has_links:
         raise OSError(errno.EPERM, "no hard links here")
     its.check_disks(ours, to)
@@ -340,8 +341,7 @@ def flock(fd: Any, operation: int) -> None:
         real.flock(fd, operation)
         return
     its = files()
-    names = {real_op: text for real_op, text in ((8, "unlock"), (6, "lock"), (2, "lock"))}
-    its.step(names.get(operation, "flock"), its.get(fd).path, "lock")
+    its.step("unlock" if operation == 8 else "lock", its.get(fd).path, "lock")
     while True:
         try:
             real.flock(its.get(fd).fd, operation if operation == 8 else operation | 4)

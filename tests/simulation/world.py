@@ -182,9 +182,7 @@ class World:
         held.was_paused = actor.was_paused = True
         self._hand_on(actor)
 
-    def block(
-        self, ready: Callable[[], bool] | None = None, until: float = FOREVER
-    ) -> None:
+    def block(self, ready: Callable[[], bool] | None = None, until: float = FOREVER) -> None:
         """Wait until something is so, or a time has come."""
         actor = self.current
         assert actor is not None
@@ -269,6 +267,7 @@ class World:
         actor = self.current
         assert actor is not None
         self.actors.remove(actor)
+        actor.steps += 1
         target = self._next_or_fail()
         self.idle.append(worker)
         if target is None:
