@@ -28,7 +28,7 @@ WEIGHTS = {"pause": 6, "stop": 3, "kill": 3, "kill-all": 1, "power": 4}
 
 
 class Chance:
-    """Decides by a seed, each run with weights of its own, so that rare things are often in some."""
+    """Decides by a seed, each run with weights of its own, so that what is rare is often in one."""
 
     def __init__(self, seed: int, *, allowed: frozenset[str]) -> None:
         self._rng = rng = random.Random(f"chaos {seed}")

@@ -87,6 +87,8 @@ class Server:
         self._stop = asyncio.Event()
         self.front = TusbridgeASGI(_no_site, threads=self.threads)
         self.loop = loop
+        if self._is_stopped:
+            return
         loop.run_until_complete(self._live(self._stop))
         loop.close()
 

@@ -35,6 +35,8 @@ class GivingBack(Scenario):
         for uploader, known in uploads:
             if uploader.begin(known) and known.told == 0:
                 uploader.patch(known, 0, 5)
+        # as before any migration, the servers are stopped
+        self.site.kill_all()
         operator = self.client(Client, "back")
         self.site.bears_bad_settings = True
         for _ in range(3):
@@ -165,7 +167,10 @@ class Chunked(Scenario):
             service = UploadService()
             upload = service.find_to_append(known.upload_id, _nobody())
             chunk = service.begin_chunk(
-                upload, floor, len(rest), again=lambda: Upload.objects.get(pk=upload.pk)
+                upload,
+                floor,
+                len(rest),
+                again=lambda: service.find_to_append(known.upload_id, _nobody()),
             )
             chunk.feed([rest])
             chunk.commit({})
