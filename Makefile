@@ -9,6 +9,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 ARGS ?=
 # a Django of one's own choice, as in DJANGO='Django==6.0.*'
 DJANGO ?= Django
+# runs of `make simulate`, and its first seed; none: another one each time
+RUNS ?= 20000
+SEED ?=
 # cases of `make fuzz` for each server
 FUZZ ?= 12000
 SERVICES := service or browser or root or nginx or original
@@ -22,7 +25,7 @@ PEERS_NODE := benchmarks/peers/apps/tusnode
 DATABASE_URLS ?= postgresql://root@127.0.0.1:5432/test mysql://root@127.0.0.1:3306/test
 DATABASE_TESTS := tests/leases tests/service tests/api tests/test_quotas.py
 
-.PHONY: help run test test-services services databases original peers switch torture fuzz lint format frontend matrix matrix-3.12 matrix-3.13 wheel wheel-conformance docs bench bench-quick bench-docs floor conformance-peers clean
+.PHONY: help run test test-services services databases original peers switch torture fuzz simulate lint format frontend matrix matrix-3.12 matrix-3.13 wheel wheel-conformance docs bench bench-quick bench-docs floor conformance-peers clean
 
 help:
 	@echo "run             install and serve; ARGS='--port 9000'"
@@ -33,6 +36,7 @@ help:
 	@echo "torture         the long proofs: 50 kills, 5 tortures on each database, 1,000 slow clients, holds"
 	@echo "switch          a site of django-chunked-upload goes over to ours, on each database"
 	@echo "fuzz            12,000 cases of almost right requests for each server; FUZZ=100000 for more"
+	@echo "simulate        20,000 simulated runs of a site whose disk, database and processes fail; RUNS=100000"
 	@echo "lint            ruff, mypy, import-linter, migrations"
 	@echo "format          let ruff format"
 	@echo "frontend        build the upload page (needs Node.js)"
@@ -99,6 +103,10 @@ torture: $(VENV)/.services
 fuzz: $(VENV)/.test
 	TUSBRIDGE_FUZZ=$(FUZZ) TUSBRIDGE_FUZZ_SEED=$${TUSBRIDGE_FUZZ_SEED-$$(date +%s)} \
 	  $(BIN)/python -m pytest tests/fuzz --timeout 36000 -s $(ARGS)
+
+# what fails names its seed and tells what happened; ARGS=--keep-going counts failures instead
+simulate: $(VENV)/.test
+	$(BIN)/python -m tests.simulation --jobs 2 --runs $(RUNS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

@@ -1,0 +1,84 @@
+"""``python -m tests.simulation``: many runs by seeds, until one fails.
+
+It sets ``PYTHONHASHSEED`` and begins anew, for a run has to be the same each time.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+import warnings
+
+
+def _arguments(given: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation")
+    parser.add_argument("--seed", type=int, help="the first seed; by default one of the time")
+    parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin none after that")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--stride", type=int, default=1, help="from one seed to the next")
+    parser.add_argument("--only", default="", help="kinds of runs, by their names")
+    parser.add_argument("--keep-going", action="store_true", help="count failures by kind")
+    parser.add_argument("--skip", default="", help="kinds of failures to pass over")
+    parser.add_argument("--story", action="store_true", help="tell each run")
+    return parser.parse_args(given)
+
+
+def _one_job(arguments: argparse.Namespace) -> int:
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.simulation.settings"
+    import django
+
+    # of coroutines of processes that died
+    warnings.simplefilter("ignore")
+    django.setup()
+    from tests.simulation import run, settings
+    from tests.simulation.many import Many
+    from tests.simulation.world import World
+
+    World.skips = frozenset(filter(None, arguments.skip.split(",")))
+    many = Many(arguments.only, keep_going=arguments.keep_going, tells=arguments.story)
+    try:
+        run.set_up()
+        last = arguments.seed + arguments.runs * arguments.stride
+        return many.run(range(arguments.seed, last, arguments.stride), arguments.seconds)
+    finally:
+        shutil.rmtree(settings.PLACE, ignore_errors=True)
+
+
+def _several_jobs(arguments: argparse.Namespace, given: list[str]) -> int:
+    """The worst exit code; the first job that fails ends the others."""
+    command = [sys.executable, "-m", "tests.simulation", *given]
+    count = arguments.jobs
+    jobs = [
+        subprocess.Popen(
+            [
+                *(*command, "--jobs", "1", "--seed", str(arguments.seed + at)),
+                *("--stride", str(count), "--runs", str(-(-(arguments.runs - at) // count))),
+            ]
+        )
+        for at in range(count)
+    ]
+    while any(job.poll() is None for job in jobs):
+        time.sleep(0.2)
+        if any(job.poll() for job in jobs) and not arguments.keep_going:
+            for job in jobs:
+                job.terminate()
+    return max(abs(job.wait()) for job in jobs)
+
+
+def main(given: list[str]) -> int:
+    """Exit code: 1 if a run failed."""
+    arguments = _arguments(given)
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        os.environ["PYTHONHASHSEED"] = "0"
+        os.execv(sys.executable, [sys.executable, "-m", "tests.simulation", *given])
+    if arguments.seed is None:
+        arguments.seed = int(time.time())
+        print(f"the first seed is {arguments.seed}", flush=True)
+    return _several_jobs(arguments, given) if arguments.jobs > 1 else _one_job(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
