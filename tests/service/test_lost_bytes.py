@@ -290,7 +290,7 @@ class TestSweep:
             Upload.objects.filter(pk__in=[u.pk for u in bad]).update(
                 storage_alias="gone", status=3, expires_at=None
             )
-        for _ in range(3):
+        for _ in range(6):
             later.sweep(limit=2)
         assert not Upload.objects.filter(pk__in=[u.pk for u in good]).exists()
 

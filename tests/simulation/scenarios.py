@@ -170,7 +170,7 @@ class Scenario:
     def check(self, ending: Any) -> None:
         """What holds in this kind of run alone: files of others are as they were."""
         for name, content in self.foreign.items():
-            if ending.read("default", name) != content:
+            if ending.read(self.store, name) != content:
                 self.world.fail("foreign", f"{name}, a file of the site's, is not as it was")
 
     def cut(self) -> None:

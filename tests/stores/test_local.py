@@ -316,6 +316,9 @@ def test_a_failed_sync_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_process_durability_never_syncs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But the folder of all unfinished bytes, when it is made: rows name it."""
+    (tmp_path / "files.partial").mkdir()
+
     def fail(fd: int) -> None:
         raise AssertionError("synced")
 

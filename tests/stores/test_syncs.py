@@ -141,6 +141,7 @@ def test_a_claim_on_a_part(store: LocalStore, tmp_path: Path, disk: Disk) -> Non
 
 
 def test_process_syncs_nothing_of_all_that(tmp_path: Path, disk: Disk) -> None:
+    (tmp_path / "files.partial").mkdir()
     store = make_store(tmp_path, durable=False)
     blob = store.concat(KEY, parts_of(store))
     store.complete(blob, NAME, 14, ONE, yes)

@@ -41,7 +41,8 @@ class LocalBytes(LocalConcat):
             try:
                 room = os.statvfs(self.root)
             except FileNotFoundError:
-                make_folders(self.root, 0o700, durable=self.durable)
+                # durable whatever is promised: rows name this folder
+                make_folders(self.root, 0o700, durable=True)
                 room = os.statvfs(self.root)
             if room.f_bavail == 0 or (room.f_files and not room.f_favail):
                 raise StoreFull
@@ -91,7 +92,7 @@ class LocalBytes(LocalConcat):
             fd = os.open(self.path_of(segment), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             # completed, or deleted, since the look at its size: for the caller to find out
-            raise self.missing() from None
+            raise self.missing(segment) from None
         pieces = FilePieces(fd, start - segment.start, stop - segment.start)
         try:
             yield from pieces

@@ -132,7 +132,7 @@ class _Links:
         try:
             os.link(source.path, target)
         except FileNotFoundError as error:
-            raise self._store.missing() from error
+            raise self._store.missing(source) from error
         except OSError as error:
             # a file system that knows no hard links, or a file that has all it may have
             if error.errno not in _NO_LINKS:

@@ -12,7 +12,7 @@ from tusbridge.stores.base import FOUND, Blob
 from tusbridge.stores.fences import fence
 from tusbridge.stores.files import make_folders
 from tusbridge.stores.local_errors import store_errors
-from tusbridge.stores.local_strays import LocalStrays, check_there
+from tusbridge.stores.local_strays import LocalStrays
 
 # Seconds to wait for a lock that a request in good health holds for one write at a time.
 LOCK_PATIENCE_SECONDS = 1.0
@@ -83,9 +83,9 @@ class LocalSegments(LocalStrays):
         return Blob(key=blob.key, state=state)
 
     def with_folder(self, blob: Blob) -> Blob:
-        """The blob with its folder. Only without ``durable`` may bytes that count be gone after a
-        power cut; a folder that is not mounted looks the same, and is told apart by this."""
-        if self.durable:
+        """The blob with its folder: bytes that are not there may be gone, or their folder may not
+        be mounted, and this tells which."""
+        if _FOLDER in blob.state:
             return blob
         return Blob(key=blob.key, state={**blob.state, _FOLDER: self._folder_id()})
 
@@ -110,19 +110,16 @@ class LocalSegments(LocalStrays):
         except FileNotFoundError:
             if not expected:
                 return 0
-        folder = self._folder_id()
-        if segment.made_in and segment.made_in != folder:
-            raise StoreError("the folder of unfinished bytes is another one")
-        if self.durable or not segment.made_in:
-            raise self.missing()
+        error = self.missing(segment)
+        if self.durable or not segment.made_in or not isinstance(error, BytesMissing):
+            raise error
         return 0
 
-    def missing(self) -> StoreError:
-        """What to say of a file that is not there."""
-        try:
-            check_there(self.root)
-        except StoreError as error:
-            return error
+    def missing(self, segment: Segment) -> StoreError:
+        """What to say of a data file that is not there."""
+        folder = self._folder_id()
+        if not folder or (segment.made_in and segment.made_in != folder):
+            return StoreError("the folder of unfinished bytes is not there, or is another one")
         return BytesMissing()
 
     def path_of(self, segment: Segment) -> str:
