@@ -23,7 +23,13 @@ from tusbridge.errors import (
     UploadError,
 )
 from tusbridge.models import AbstractUpload, Status, finished_name, name_of_try, upload_to
-from tusbridge.rows import database_errors, database_of, release_connections
+from tusbridge.rows import (
+    after_commit,
+    database_errors,
+    database_of,
+    is_within_transaction,
+    release_connections,
+)
 from tusbridge.stores.base import LEFT
 
 if TYPE_CHECKING:
@@ -178,7 +184,11 @@ class Completion:
             partial(leases.renew, self._model, upload.pk, token=token, ttl=COMPLETING_TTL_SECONDS)
         )
         blob, name = service.blob_of(upload), upload.recorded_name
-        service.store_of(upload).complete(blob, name, upload.length, token, renew, record)
+        store, using = service.store_of(upload), database_of(self._model)
+        keep = is_within_transaction(using)
+        store.complete(blob, name, upload.length, token, renew, record, keep=keep)
+        if keep:
+            after_commit(partial(store.free, blob, name), using)
 
     def _record_own_name(self, upload: AbstractUpload, token: str) -> None:
         """A request that was overtaken may save the file under its name still: take another name,

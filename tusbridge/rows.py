@@ -119,6 +119,20 @@ def _pragma(connection: Any, text: str) -> Any:
     return row and row[0]
 
 
+def is_within_transaction(using: str) -> bool:
+    """Whether what is done now may be rolled back by the site; a test case's own does not count."""
+    blocks: Any = connections[using].atomic_blocks
+    return any(not block._from_testcase for block in blocks)
+
+
+def after_commit(work: Callable[[], None], using: str) -> None:
+    """Do what cannot be undone once the site's transaction is committed, if there is one."""
+    if is_within_transaction(using):
+        transaction.on_commit(work, using=using)
+    else:
+        work()
+
+
 def release_connections() -> None:
     """Give this thread's database connections back before it waits for a client."""
     for connection in connections.all(initialized_only=True):

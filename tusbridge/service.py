@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.utils import timezone
@@ -43,6 +44,7 @@ from tusbridge.protocol.checksums import RunningChecksum
 from tusbridge.protocol.rules import AppendPlan, AppendRequest, CreateRequest
 from tusbridge.protocol.tus import UPLOAD_ID
 from tusbridge.rows import (
+    after_commit,
     database_errors,
     database_of,
     get_row,
@@ -464,6 +466,9 @@ class UploadService:
             was_first = leases.terminate(self.model, upload.pk)
         if was_first:
             signals.announce(signals.upload_terminated, upload)
+        after_commit(partial(self._remove_ended_now, upload), database_of(self.model))
+
+    def _remove_ended_now(self, upload: AbstractUpload) -> None:
         try:
             self.remove_ended(upload)
         except UploadError as error:
@@ -510,7 +515,7 @@ class UploadService:
         if not leases.expire(self.model, upload.pk, now=now):
             return False
         signals.announce(signals.upload_expired, upload)
-        self.remove_ended(upload)
+        after_commit(partial(self.remove_ended, upload), database_of(self.model))
         return True
 
     def sweep(self, *, limit: int = 200) -> SweepResult:

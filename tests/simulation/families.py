@@ -193,6 +193,8 @@ class Starving(Scenario):
         what = self.rng.choice(("no storage", "no bytes", "ended", "unheard"))
         shared: dict[str, Any] = {"storage_alias": "gone", "length": 5, "offset": 3}
         if what == "no bytes":
+            # a folder that was never made may as well be one that is not mounted
+            UploadService().store_of(Upload(storage_alias="default")).create("0" * 32, None)
             shared = {"storage_alias": "default", "length": 5, "offset": 5}
         long_ago = now - timedelta(hours=3)
         shared |= {"expires_at": long_ago, "progress_at": long_ago}

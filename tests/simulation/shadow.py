@@ -213,12 +213,14 @@ class Shadow:
         for path in sorted(self.seen, key=len, reverse=True):
             if path == self.root:
                 continue
-            if self.seen[path] in self.folders:
-                real.calls.rmdir(path)
-            else:
+            if self.seen[path] not in self.folders:
                 real.calls.unlink(path)
+            elif path not in folders:
+                real.calls.rmdir(path)
         for path in sorted(folders, key=len):
-            real.calls.mkdir(path)
+            # a folder that outlasts the power has the inode that it had
+            if path not in self.seen or self.seen[path] not in self.folders:
+                real.calls.mkdir(path)
         made: dict[int, str] = {}
         for path, number in files.items():
             if number not in contents:

@@ -188,13 +188,16 @@ class Store(ABC):
         token: str,
         still_mine: Callable[[], bool],
         record: Callable[[], bool] = lambda: True,
+        *,
+        keep: bool = False,
     ) -> None:
         """Make the ``length`` bytes the storage's file ``name``, durably. Idempotent: it may be
         called again after a crash at any step, by another holder of the lease.
 
         ``still_mine`` renews the lease and tells whether it is held; called between long steps,
         and maybe from another thread. ``record`` marks the row complete: it is called once the file
-        is there, and before the unfinished bytes are freed; False: the lease is lost.
+        is there, and before the unfinished bytes are freed; False: the lease is lost. With ``keep``
+        they stay, for the row may be rolled back, and the caller frees them by :meth:`free`.
 
         A request that was overtaken removes and replaces nothing but what it has made itself.
 
@@ -204,6 +207,11 @@ class Store(ABC):
         :raises NameBusy: an earlier request may still be writing under this name. The caller
             records a name of its own, keeps this one in the blob's ``left``, and calls again.
         """
+
+    @abstractmethod
+    def free(self, blob: Blob, name: str) -> None:
+        """Remove what remains of the unfinished bytes of an upload that was completed under this
+        name. Raises nothing: what cannot be removed now is logged, and met by a walk."""
 
     @abstractmethod
     def open(self, name: str, start: int, stop: int) -> Iterator[bytes]:

@@ -18,6 +18,7 @@ from tusbridge.files import sync_path
 from tusbridge.stores.base import FOUND, LEFT, Blob, Stray
 from tusbridge.stores.files import FilePieces, copy_bytes, make_folders
 from tusbridge.stores.local_bytes import LOCK_PATIENCE_SECONDS, LocalBytes
+from tusbridge.stores.local_concat import NO_LINKS
 from tusbridge.stores.local_errors import store_errors, unless_lost
 from tusbridge.stores.local_segments import Segment
 from tusbridge.stores.local_strays import beside_finished, check_there
@@ -93,6 +94,8 @@ class LocalStore(LocalBytes):
         token: str,
         still_mine: Callable[[], bool],
         record: Callable[[], bool] = lambda: True,
+        *,
+        keep: bool = False,
     ) -> None:
         first = self.segments(blob)[0]
         target = self.storage.path(name)
@@ -101,14 +104,15 @@ class LocalStore(LocalBytes):
             if first.found == name or not self._was_published(blob.key, name, length):
                 self._take_found_alone(first, still_mine)
             if not self._was_published(blob.key, name, length):
-                self._publish(blob, name, length, token, still_mine)
+                self._publish(blob, name, length, token, still_mine, keep=keep)
             elif self.durable:
                 # an earlier try got as far as the rename, maybe not as far as the sync
                 sync_path(target)
                 sync_path(os.path.dirname(target))
             if not record():
                 raise LeaseLost
-            self._remove_segments(blob)
+        if not keep:
+            self.free(blob, name)
 
     def _was_published(self, key: str, name: str, length: int) -> bool:
         """The same, where whoever copied it there has no right any more to take it back.
@@ -132,7 +136,14 @@ class LocalStore(LocalBytes):
         return True
 
     def _publish(
-        self, blob: Blob, name: str, length: int, token: str, still_mine: Callable[[], bool]
+        self,
+        blob: Blob,
+        name: str,
+        length: int,
+        token: str,
+        still_mine: Callable[[], bool],
+        *,
+        keep: bool,
     ) -> None:
         source = self._whole_file(blob, length, token, still_mine)
         target = self.storage.path(name)
@@ -143,11 +154,13 @@ class LocalStore(LocalBytes):
             sync_path(source)
         folders_mode = self.storage.directory_permissions_mode
         make_folders(os.path.dirname(target), folders_mode, durable=self.durable)
+        # a copy of our own is never missed
+        move = os.link if keep and not source.endswith(".joined") else os.rename
         try:
             # whoever deletes the upload, or has completed it, has taken the source away before
-            os.rename(source, target)
+            move(source, target)
         except OSError as error:
-            if error.errno != errno.EXDEV:
+            if error.errno != errno.EXDEV and not (keep and error.errno in NO_LINKS):
                 raise
             with self.alone_under(blob.key, name):
                 self._publish_copy(source, target, length, token, still_mine)

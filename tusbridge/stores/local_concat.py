@@ -14,7 +14,8 @@ from tusbridge.stores.files import copy_bytes, make_folders
 from tusbridge.stores.local_errors import store_errors
 from tusbridge.stores.local_segments import LocalSegments, Segment
 
-_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+# What link(2) says where it cannot make one more name for a file.
+NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
 class LocalConcat(LocalSegments):
@@ -135,7 +136,7 @@ class _Links:
             raise self._store.missing(source) from error
         except OSError as error:
             # a file system that knows no hard links, or a file that has all it may have
-            if error.errno not in _NO_LINKS:
+            if error.errno not in NO_LINKS:
                 raise
             self._copy(source.path, target, length)
 

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tusbridge.errors import LeaseLost, StoreError, StoreFull
+from tusbridge.errors import LeaseLost, StoreError, StoreFull, UploadError
 
 logger = logging.getLogger("tusbridge.store")
 
@@ -26,6 +26,11 @@ def store_errors() -> Iterator[None]:
             raise StoreFull from error
         logger.exception("store-error", extra={"errno": error.errno})
         raise StoreError from error
+
+
+def log_not_removed(key: str, error: UploadError) -> None:
+    """Of an upload that is over, something stays, and is met by a walk."""
+    logger.warning("bytes-not-removed", extra={"upload_id": key, "code": error.code})
 
 
 @contextmanager

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from tusbridge.errors import BytesMissing, LeaseLost, StoreError
+from tusbridge.errors import BytesMissing, LeaseLost, StoreError, UploadError
 from tusbridge.files import CLOSED, lock_file
 from tusbridge.stores.base import FOUND, Blob
 from tusbridge.stores.fences import fence
 from tusbridge.stores.files import make_folders
-from tusbridge.stores.local_errors import store_errors
+from tusbridge.stores.local_errors import log_not_removed, store_errors
 from tusbridge.stores.local_strays import LocalStrays
 
 # Seconds to wait for a lock that a request in good health holds for one write at a time.
@@ -173,6 +173,13 @@ class LocalSegments(LocalStrays):
         with store_errors():
             for segment in self.segments(blob):
                 self._remove_segment(segment)
+
+    def free(self, blob: Blob, name: str) -> None:
+        try:
+            with store_errors():
+                self._remove_segments(blob)
+        except UploadError as error:
+            log_not_removed(blob.key, error)
 
     def _remove_segments(self, blob: Blob) -> None:
         """All data files of an upload that is over, and what belongs to them."""

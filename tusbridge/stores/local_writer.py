@@ -143,14 +143,14 @@ class LocalWriter(Writer):
             self._begun = self.offset
 
     def sync(self) -> Blob:
-        if self._unsynced and self._store.durable and self._data is not None:
-            with store_errors():
+        with store_errors():
+            if self._unsynced and self._store.durable and self._data is not None:
                 os.fdatasync(self._data)
                 if self._is_entry_new:
                     sync_path(self._segment.folder)
                     self._is_entry_new = False
-        self._unsynced = False
-        self.blob = self._store.with_folder(self.blob)
+            self._unsynced = False
+            self.blob = self._store.with_folder(self.blob)
         return self.blob
 
     def close(self) -> None:

@@ -29,7 +29,7 @@ from tusbridge.errors import BlobTruncated, LeaseLost, StoreError, UploadError, 
 from tusbridge.files import sync_path, sync_up
 from tusbridge.stores.base import FOUND, LEFT, Blob
 from tusbridge.stores.local_bytes import LOCK_PATIENCE_SECONDS, LocalBytes
-from tusbridge.stores.local_errors import store_errors, unless_lost
+from tusbridge.stores.local_errors import log_not_removed, store_errors, unless_lost
 from tusbridge.stores.local_segments import Segment
 from tusbridge.stores.local_strays import check_there
 
@@ -177,16 +177,25 @@ class SpooledStore(LocalBytes):
         token: str,
         still_mine: Callable[[], bool],
         record: Callable[[], bool] = lambda: True,
+        *,
+        keep: bool = False,
     ) -> None:
         with _completing_errors(), unless_lost(still_mine):
             with self.alone_under(blob.key, name):
                 self._put(blob, name, length, token, still_mine)
             if not record():
                 raise LeaseLost
-            self._remove_segments(blob)
-            found = blob.state.get(FOUND)
-            if found and found != name:
+        if not keep:
+            self.free(blob, name)
+
+    def free(self, blob: Blob, name: str) -> None:
+        super().free(blob, name)
+        found = blob.state.get(FOUND)
+        if found and found != name:
+            try:
                 self._delete(found)
+            except UploadError as error:
+                log_not_removed(blob.key, error)
 
     def _put(
         self, blob: Blob, name: str, length: int, token: str, still_mine: Callable[[], bool]
