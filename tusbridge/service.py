@@ -493,11 +493,17 @@ class UploadService:
     def _forget_shared_names(self, row: AbstractUpload) -> None:
         """Names without the upload's id, as other programs gave them, may be other files' from the
         moment on when their files are gone. Forgotten before that, they are never removed twice."""
-        is_shared = row.upload_id not in row.stored_name
-        state = {key: value for key, value in row.store_state.items() if key != FOUND}
-        if state != row.store_state or (row.stored_name and is_shared):
+
+        def is_shared(name: str) -> bool:
+            return bool(name) and row.upload_id not in name
+
+        file = "" if is_shared(row.stored_name) else row.file.name
+        state = dict(row.store_state)
+        if is_shared(state.get(FOUND, "")):
+            del state[FOUND]
+        if (file, state) != (row.file.name, row.store_state):
             with database_errors(database_of(self.model)):
-                self._ended(row).update(store_state=state, file="" if is_shared else row.file.name)
+                self._ended(row).update(store_state=state, file=file)
 
     def _ended(self, row: AbstractUpload) -> Any:
         rows = self.model._base_manager.using(database_of(self.model))

@@ -71,6 +71,8 @@ class LocalStore(LocalBytes):
                 if error.errno != errno.EXDEV:
                     raise
                 self._carry(found, segment.path, uuid.uuid4().hex, still_mine)
+                if self.durable:
+                    sync_path(segment.folder)
                 os.unlink(found)
             os.chmod(segment.path, 0o600)
             if self.durable:

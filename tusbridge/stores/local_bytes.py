@@ -137,6 +137,7 @@ class LocalBytes(LocalConcat):
     def _join(self, blob: Blob, length: int, token: str, still_mine: Callable[[], bool]) -> str:
         """All segments in one file: the first one's own where that is claimed and no other request
         is stopped while writing to it, else a new one."""
+        self._check_sizes(blob, length)
         first = self.segments(blob)[0]
         lock = None
         if blob.state.get("in_place"):
@@ -160,6 +161,13 @@ class LocalBytes(LocalConcat):
             raise
         return joined
 
+    def _check_sizes(self, blob: Blob, length: int) -> None:
+        """:raises BlobTruncated: fewer bytes are there; nothing was touched.
+        :raises BytesMissing: a file is missing."""
+        available = self.available(blob, length)
+        if available < length:
+            raise BlobTruncated(available)
+
     def _copy_all(
         self,
         blob: Blob,
@@ -176,9 +184,6 @@ class LocalBytes(LocalConcat):
         try:
             for segment, stop in zip(segments, stops, strict=True):
                 count = stop - segment.start
-                size = self.size(segment, count)
-                if size < count:
-                    raise BlobTruncated(segment.start + size)
                 if not count or (is_first_there and segment is segments[0]):
                     continue
                 os.lseek(out, segment.start, os.SEEK_SET)

@@ -313,14 +313,14 @@ class SpooledStore(LocalBytes):
     def delete(self, blob: Blob, name: str) -> None:
         with store_errors():
             self._remove_segments(blob)
+        if found := blob.state.get(FOUND):
+            self._delete(found)
         for gone in filter(None, (name, *blob.state.get(LEFT, ()))):
             if self.may_be_written(blob.key, gone):
                 with self.alone_under(blob.key, gone):
                     self._delete(gone)
             else:
                 self._delete(gone)
-        if found := blob.state.get(FOUND):
-            self._delete(found)
 
     def _delete(self, name: str) -> None:
         with storage_errors():
