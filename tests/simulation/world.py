@@ -118,6 +118,8 @@ class World:
         self.failure: tuple[str, str] | None = None
         self.story: list[tuple[float, str, str]] | None = [] if tells else None
         self.full_until = 0.0
+        # whether anything went wrong; a switch to another actor is nothing of that kind
+        self.has_faults = False
         self.obey: dict[str, Callable[..., Any]] = {}
         self._loaded: Process | None = None
         self._main = threading.Lock()
@@ -151,6 +153,7 @@ class World:
             if self.story is not None:
                 self.tell(what)
             return None
+        self.has_faults |= decision[0] != "switch"
         if self.story is not None and decision[0] not in {"switch"}:
             self.tell(f"-- {' '.join(map(str, decision))} at {what}")
         result = self._obey(actor, decision)
