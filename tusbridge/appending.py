@@ -24,6 +24,7 @@ from tusbridge.errors import (
 )
 from tusbridge.protocol.checksums import RunningChecksum
 from tusbridge.protocol.rules import AppendPlan
+from tusbridge.rows import get_row
 from tusbridge.stores import Blob, Store, Writer
 
 if TYPE_CHECKING:
@@ -229,9 +230,12 @@ class Appending:
             self.close()
 
     def drop(self) -> None:
-        """Leave nothing of an upload that was made for this append."""
+        """Leave nothing of an upload that was made for this append. One that is complete stays:
+        receivers may have heard of it."""
         self.close()
-        self._service.terminate(self.upload)
+        row = get_row(self._service.model, self.upload.upload_id)
+        if row is not None and not row.is_complete:
+            self._service.terminate(row)
 
     def take_down(self, available: int) -> UploadError:
         """Fewer bytes are there than the row says: lower the row, and say where to go on."""
