@@ -11,7 +11,8 @@ from django.core.exceptions import SuspiciousOperation
 
 from tusbridge import leases, signals
 from tusbridge.appending import COMPLETING_TTL_SECONDS
-from tusbridge.concatenating import Concatenation, in_background
+from tusbridge.background import Heart, in_background
+from tusbridge.concatenating import Concatenation
 from tusbridge.errors import (
     AlreadyComplete,
     BlobTruncated,
@@ -31,8 +32,8 @@ logger = logging.getLogger("tusbridge")
 
 # Bytes that are copied while a client waits for its answer; more are copied behind it.
 COPY_WHILE_WAITING = 64 * 1024 * 1024
-# Seconds between two signs of life of whoever confirms.
-_BEAT_SECONDS = 3.0
+# The signs of life of whoever confirms.
+_confirming = Heart(3.0)
 
 
 class Completion:
@@ -199,7 +200,7 @@ class Completion:
             raise AlreadyComplete
         values: dict[str, Any] | None = None
         try:
-            with _beating(partial(leases.keep_confirming, model, pk, token=token)):
+            with _confirming.beating(partial(leases.keep_confirming, model, pk, token=token)):
                 given: dict[str, Any] = {}
                 yield given
             values = given
@@ -244,26 +245,3 @@ def _from_any_thread(ask: Callable[[], bool]) -> Callable[[], bool]:
                 release_connections()
 
     return asked
-
-
-@contextmanager
-def _beating(beat: Callable[[], None]) -> Iterator[None]:
-    """Give signs of life, from a thread of its own, while the block runs."""
-    is_over = threading.Event()
-
-    def run() -> None:
-        while not is_over.wait(_BEAT_SECONDS):
-            try:
-                beat()
-            except UploadError as error:
-                logger.warning("heartbeat-lost", extra={"code": error.code})
-            finally:
-                release_connections()
-
-    thread = threading.Thread(target=run, name="tusbridge-confirming", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        thread.join()

@@ -39,7 +39,7 @@ from tusbridge.errors import (
 )
 from tusbridge.forms import FormThreads, is_form_view
 from tusbridge.intake import Intake, Message, Receive
-from tusbridge.lanes import Lane
+from tusbridge.lanes import Lane, NoThread
 from tusbridge.service import BUSY_PATIENCE_SECONDS, BUSY_POLL_SECONDS, UploadService
 
 logger = logging.getLogger("tusbridge.asgi")
@@ -361,6 +361,8 @@ class Front:
         timer = asyncio.get_running_loop().call_later(seconds, give_up)
         try:
             return await future
+        except NoThread:
+            return _too_late(scope)
         except asyncio.CancelledError:
             # a view that has not begun yet is not to change anything
             body.is_abandoned = True
