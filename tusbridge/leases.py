@@ -288,11 +288,14 @@ def _batches(keys: Sequence[Any]) -> list[Sequence[Any]]:
 
 def _insist(statement: Callable[[], T]) -> T:
     deadline = time.monotonic() + _INSIST_SECONDS
-    for wait in _RETRY_WAITS:
+    is_refused = True
+    for wait in (*_RETRY_WAITS, None):
         try:
             return statement()
-        except DatabaseUnavailable:
-            if time.monotonic() + wait > deadline:
+        except DatabaseUnavailable as error:
+            # one whose answer was lost may have had its effect, whatever becomes of the others
+            is_refused = error.is_refused = is_refused and error.is_refused
+            if wait is None or time.monotonic() + wait > deadline:
                 raise
             time.sleep(wait)
-    return statement()
+    raise AssertionError("the last try returns or raises")

@@ -25,6 +25,7 @@ from django.db import (
 from django.db.models import DurationField
 from django.db.models.signals import post_save, pre_save
 
+from tusbridge import drivers
 from tusbridge.errors import DatabaseUnavailable, StoreFull
 from tusbridge.models import AbstractUpload
 from tusbridge.statements import DatabaseNow, Insert, Slot, until
@@ -67,9 +68,10 @@ def database_errors(using: str) -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError, InternalError) as error:
         _drop_broken(using)
-        if "full" in str(error).lower():
+        vendor = connections[using].vendor
+        if drivers.is_full(vendor, error):
             raise StoreFull from error
-        raise DatabaseUnavailable from error
+        raise DatabaseUnavailable(is_refused=drivers.is_refused(vendor, error)) from error
 
 
 def _drop_broken(using: str) -> None:
