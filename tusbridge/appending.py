@@ -53,6 +53,8 @@ class Appending:
     checksum).
     """
 
+    _is_open = False
+
     def __init__(
         self,
         service: "UploadService",
@@ -74,8 +76,8 @@ class Appending:
         self.trailer: str | None = None
         self._clock = clock
         self._committed_at = self._fed_at = clock()
-        self._is_open = True
         self._writer = self._new_writer(service.store_of(upload), service.blob_of(upload))
+        self._is_open = True
 
     def _new_writer(self, store: Store, blob: Blob) -> Writer:
         return store.writer(blob, self._committed, self.token, self._is_mine)
@@ -149,6 +151,11 @@ class Appending:
         """Free the files. Idempotent; commits nothing."""
         self._is_open = False
         self._writer.close()
+
+    def __del__(self) -> None:
+        # forgotten, as by a site that appends and never saves: descriptors do not go by themselves
+        if self._is_open:
+            self.close()
 
     def _is_due(self) -> bool:
         waited = self._clock() - self._committed_at >= COMMIT_SECONDS

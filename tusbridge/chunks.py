@@ -120,9 +120,11 @@ def begin_next(
         if upload.offset != offset:
             raise OffsetMismatch(upload.offset, offset)
         token = leases.new_token()
+        # before the lease is taken: what fails here holds none
+        plan = AppendPlan(offset=offset, limit=limit, all_or_nothing=True)
+        chunk = Chunk(service, upload, plan, token)
         if leases.acquire(service.model, upload.pk, offset=offset, token=token, ttl=ttl):
-            plan = AppendPlan(offset=offset, limit=limit, all_or_nothing=True)
-            return Chunk(service, upload, plan, token)
+            return chunk
         if time.monotonic() > deadline:
             raise UploadBusy
         service.pause()

@@ -243,7 +243,7 @@ class UploadService:
             appending = self.begin_create(request, actor)
             appending.end(BodyEnd.WHOLE)
             return appending.upload
-        return self._insert(request, actor, token=None)
+        return self._insert(self._new(request, actor), token=None)
 
     def concatenate(
         self, request: CreateRequest, part_ids: Sequence[str], actor: Actor
@@ -267,13 +267,15 @@ class UploadService:
         :meth:`end_create`."""
         token = leases.new_token()
         plan = rules.plan_create(request, self.policy.limits(actor))
-        if at_hand and is_named_by_id(self.model):
-            return CreationAtHand(self, self._new(request, actor), plan, token)
-        upload = self._insert(request, actor, token=token)
-        return Appending(self, upload, plan, token)
-
-    def _insert(self, request: CreateRequest, actor: Actor, *, token: str | None) -> AbstractUpload:
         upload = self._new(request, actor)
+        if at_hand and is_named_by_id(self.model):
+            return CreationAtHand(self, upload, plan, token)
+        # before the row is there: what fails here leaves none
+        appending = Appending(self, upload, plan, token)
+        self._insert(upload, token=token)
+        return appending
+
+    def _insert(self, upload: AbstractUpload, *, token: str | None) -> AbstractUpload:
         upload.lease_token = token
         insert_row(upload, lease_ttl=self.options.LEASE_TTL if token else None)
         signals.announce(signals.upload_created, upload)
@@ -347,6 +349,8 @@ class UploadService:
             token = leases.new_token()
             if at_hand and _has_nothing(upload) and plan.length is None:
                 return AppendAtHand(self, upload, plan, token)
+            # before the lease is taken: what fails here, for want of a storage say, holds none
+            appending = Appending(self, upload, plan, token)
             if upload.is_complete or leases.acquire(
                 self.model,
                 upload.pk,
@@ -357,7 +361,7 @@ class UploadService:
             ):
                 if plan.length is not None:
                     upload.length = plan.length
-                return Appending(self, upload, plan, token)
+                return appending
             upload = self.find_to_append(upload.upload_id, actor)
             rules.plan_append(upload.state, request, limits)
             if time.monotonic() + BUSY_POLL_SECONDS > deadline:
@@ -378,8 +382,12 @@ class UploadService:
         appending = self.begin_append(upload, request, actor, wait=wait)
         if appending is None:
             return upload
-        for batch in batches:
-            appending.feed(batch)
+        try:
+            for batch in batches:
+                appending.feed(batch)
+        except BaseException as error:
+            appending.give_up(error)  # whoever gives the batches may fail as well
+            raise
         appending.end(BodyEnd.WHOLE)
         return appending.upload
 
