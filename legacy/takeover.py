@@ -11,7 +11,6 @@ from typing import Any
 
 from django.db.models import F
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 
 from legacy import conf
 from legacy.exchange import found_state
@@ -31,17 +30,18 @@ def take_over(model: Any, using: str) -> None:
     )
     complete = rows.filter(status=Status.COMPLETE)
     complete.update(confirmed_on=Coalesce(F("completed_on"), F("created_on")), length=F("offset"))
+    now = UploadService(model=model).clock()
     for batch in _batches(rows.filter(status=Status.UPLOADING).exclude(file="")):
         for row in batch:
             row.store_state = found_state(str(row.file))
             row.file = ""
-            row.expires_at = expiry_of(row.created_on)
+            row.expires_at = expiry_of(row.created_on, now)
         rows.bulk_update(batch, ["store_state", "file", "expires_at"])
 
 
-def expiry_of(created_on: datetime) -> datetime:
-    """When an unfinished upload of the original is swept."""
-    return max(created_on + conf.expiration_delta(), timezone.now() + _GRACE)
+def expiry_of(created_on: datetime, now: datetime) -> datetime:
+    """When an unfinished upload of the original is swept; ``now`` by the service's clock."""
+    return max(created_on + conf.expiration_delta(), now + _GRACE)
 
 
 def give_back(model: Any, using: str) -> None:

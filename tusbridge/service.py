@@ -5,15 +5,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
-
-from django.utils import timezone
 
 from tusbridge import adopting, chunks, leases, signals
 from tusbridge.appending import Appending
 from tusbridge.at_hand import AppendAtHand, CreationAtHand
 from tusbridge.body import BodyEnd
 from tusbridge.chunks import Chunk, FirstChunk
+from tusbridge.clock import database_now
 from tusbridge.completing import Completion
 from tusbridge.concatenating import Concatenation
 from tusbridge.conf import Options, get_options
@@ -64,8 +64,8 @@ class UploadService:
     """Create, append, complete, terminate and expire uploads.
 
     Synchronous, without state between calls. Takes the model class, so that a site may bring its
-    own. Every method raises :class:`DatabaseUnavailable` and :class:`StoreError` besides what it
-    names.
+    own, and a clock, by default the database's. Every method raises :class:`DatabaseUnavailable`
+    and :class:`StoreError` besides what it names.
     """
 
     def __init__(
@@ -73,11 +73,11 @@ class UploadService:
         *,
         model: type[AbstractUpload] | None = None,
         options: Options | None = None,
-        clock: Callable[[], datetime] = timezone.now,
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         self.model = model or get_upload_model()
         self.options = options or get_options()
-        self.clock = clock
+        self.clock = clock or partial(database_now, self.model)
         self.policy: Policy = get_policy(self.options)
 
     def find(
