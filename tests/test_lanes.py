@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tusbridge.lanes import Lane, NoThread
+from tusbridge.background import NoThread
+from tusbridge.lanes import Lane
 
 THREADS = 3
 

@@ -15,6 +15,11 @@ from tusbridge.rows import release_connections
 
 logger = logging.getLogger("tusbridge")
 
+
+class NoThread(RuntimeError):
+    """The system gives no thread, or the executor takes nothing any more."""
+
+
 # Seconds for which work waits for its turn. Those whose turn it is may hang in a storage for ever:
 # then it goes on beside them.
 _PATIENCE_SECONDS = 60.0
@@ -95,7 +100,7 @@ class Heart:
     def beating(self, beat: Callable[[], Any]) -> Iterator[None]:
         """Call ``beat`` again and again while the block runs, and at most once behind it.
 
-        :raises RuntimeError: there is no thread to be had; the block was not begun.
+        :raises NoThread: the block was not begun.
         """
         key = object()
         with self._lock:
@@ -111,7 +116,10 @@ class Heart:
         # in a process that was forked off, none of the threads goes on
         if self._thread is None or not self._thread.is_alive():
             thread = threading.Thread(target=self._run, name="tusbridge-heart", daemon=True)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError as error:
+                raise NoThread from error
             self._thread = thread
 
     def _run(self) -> None:

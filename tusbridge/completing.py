@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import SuspiciousOperation
+from django.db import transaction
 
 from tusbridge import leases, signals
 from tusbridge.appending import COMPLETING_TTL_SECONDS
@@ -24,6 +25,7 @@ from tusbridge.errors import (
 )
 from tusbridge.models import AbstractUpload, Status, finished_name, upload_to
 from tusbridge.rows import database_errors, database_of, release_connections
+from tusbridge.telling import tell
 
 if TYPE_CHECKING:
     from tusbridge.service import UploadService
@@ -173,19 +175,18 @@ class Completion:
             leases.release(self._model, upload.pk, token=token)
             raise
 
-    def announce(self, upload: AbstractUpload) -> None:
-        """Tell receivers that the upload is complete, and note that they were told."""
-        signals.announce(signals.upload_completed, upload)
-        if upload.announce_at is None:
-            return
-        using = database_of(self._model)
-        try:
-            with database_errors(using):
-                rows = self._model._base_manager.using(using).filter(pk=upload.pk)
-                rows.update(announce_at=None)
-        except UploadError as error:
-            # told once more by the sweep
-            _log_unsettled(upload, error)
+    def announce(self, upload: AbstractUpload) -> bool:
+        """Tell receivers that the upload is complete, once a transaction that may be open is
+        committed, and note then that they were told. False: somebody else is telling them."""
+        signals.log(signals.upload_completed, upload)
+        told: list[bool] = []
+        if upload.announce_at is not None or signals.has_receivers(signals.upload_completed):
+            transaction.on_commit(
+                lambda: told.append(tell(self._service, upload)),
+                using=database_of(self._model),
+                robust=True,
+            )
+        return all(told)
 
     @contextmanager
     def confirming(self, upload: AbstractUpload) -> Iterator[dict[str, Any]]:

@@ -26,6 +26,7 @@ from django.urls import Resolver404, ResolverMatch, URLResolver, get_resolver, s
 
 from tusbridge.api.feeding import Feeding, PendingResponse
 from tusbridge.api.frame import dress, error_response
+from tusbridge.background import NoThread
 from tusbridge.body import Body, BodyEnd, DeferredBody, WholeBody
 from tusbridge.conf import get_options
 from tusbridge.drive import Drive, Drives
@@ -39,7 +40,7 @@ from tusbridge.errors import (
 )
 from tusbridge.forms import FormThreads, is_form_view
 from tusbridge.intake import Intake, Message, Receive
-from tusbridge.lanes import Lane, NoThread
+from tusbridge.lanes import Lane
 from tusbridge.service import BUSY_PATIENCE_SECONDS, BUSY_POLL_SECONDS, UploadService
 
 logger = logging.getLogger("tusbridge.asgi")

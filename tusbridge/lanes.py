@@ -16,6 +16,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
+from tusbridge.background import NoThread
+
 T = TypeVar("T")
 
 # Seconds between two looks at how work that waits gets on.
@@ -28,10 +30,6 @@ _TURN = 16
 # Seconds within which what gets done is told together: the loop, woken for each, would take the
 # interpreter from the thread in the midst of the next.
 _TOGETHER_SECONDS = 0.004
-
-
-class NoThread(RuntimeError):
-    """The system gives no thread, or the executor takes nothing any more."""
 
 
 class Lane:

@@ -67,6 +67,13 @@ _COMMIT_FIRST = Update(_AT_OFFSET, {**_TAKEN, **_MOVED})
 _COMMIT_FIRST_AND_LAST = Update(_AT_OFFSET, {**_FREED, **_MOVED})
 _COMPLETE = Update(_MINE_UPLOADING, {"status": Status.COMPLETE, **_FREED})
 _RELEASE = Update(_MINE, _FREED)
+_TELLING = Q(
+    pk=Slot("pk"),
+    status=Status.COMPLETE,
+    announce_at__in=[Slot("one", "announce_at"), Slot("other", "announce_at")],
+)
+_KEEP_TELLING = Update(_TELLING, {"announce_at": Slot("now", "announce_at")})
+_END_TELLING = Update(_TELLING, {"announce_at": None})
 
 
 def _run(
@@ -194,6 +201,21 @@ def end_confirming(
     done = {} if values is None else {"confirmed_on": DatabaseNow(), **values}
     where = Q(pk=pk, status=Status.COMPLETE, lease_token=token)
     _insist(lambda: _update(model, where, {**_FREED, **done}))
+
+
+def keep_telling(
+    model: type[AbstractUpload], pk: Any, *, mine: tuple[datetime, datetime], now: datetime
+) -> bool:
+    """Move the sign of life of whoever tells receivers from one of these to ``now``; False: it is
+    somebody else's, or they were told."""
+    given = {"pk": pk, "one": mine[0], "other": mine[1], "now": now}
+    return _run(_KEEP_TELLING, model, given)
+
+
+def end_telling(model: type[AbstractUpload], pk: Any, *, mine: tuple[datetime, datetime]) -> None:
+    """The receivers were told, by whoever has one of these for a sign of life. Idempotent."""
+    given = {"pk": pk, "one": mine[0], "other": mine[1]}
+    _insist(lambda: _run(_END_TELLING, model, given))
 
 
 def release(model: type[AbstractUpload], pk: Any, *, token: str) -> None:

@@ -410,9 +410,10 @@ class UploadService:
         """As :meth:`finish`; but what takes long is done behind the answer."""
         Completion(self).finish_soon(upload, token)
 
-    def announce_completed(self, upload: AbstractUpload) -> None:
-        """Tell receivers that the upload is complete, and note that they were told."""
-        Completion(self).announce(upload)
+    def announce_completed(self, upload: AbstractUpload) -> bool:
+        """Tell receivers that the upload is complete, and note that they were told. False: somebody
+        else is telling them."""
+        return Completion(self).announce(upload)
 
     def read(self, upload_id: str, actor: Actor) -> AbstractUpload:
         """A finished upload, to be read.
