@@ -17,7 +17,6 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import storages
 from django.db import DataError, IntegrityError, OperationalError, models, router, transaction
 from django.db.models import Case, Value, When
-from django.utils import timezone
 
 from legacy import takeover
 from legacy.alone import alone_in
@@ -112,7 +111,7 @@ class Importer:
         self._service = UploadService(model=self._model)
         self._alias = self._model.new_storage_alias()
         self._storage = _storage_of(self._service, self._alias)
-        self._now = timezone.now()
+        self._now = self._service.clock()
         self._user_field: Any = next(
             (field for field in self._model._meta.concrete_fields if field.attname == "user_id"),
             None,
@@ -191,7 +190,7 @@ class Importer:
             upload.confirmed_on = upload.completed_on or upload.created_on
         else:
             expires_on = self._source.expires_on(row)
-            upload.expires_at = max(expires_on, takeover.expiry_of(upload.created_on))
+            upload.expires_at = max(expires_on, takeover.expiry_of(upload.created_on, self._now))
         return upload
 
     def _place(self, upload: AbstractUpload, file: StoredFile | None) -> bool:

@@ -112,8 +112,13 @@ class AbstractChunkedUpload(AbstractUpload):
         :raises UploadError: they cannot be written; nothing has changed.
         """
         exchange.append(self, chunk, self.length)
-        if save:
+        if not save:
+            return
+        try:
             self.save()
+        except BaseException:
+            exchange.drop_held(self)
+            raise
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Stores what the site may change. A chunk that was appended counts from now on, and an

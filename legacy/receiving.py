@@ -220,15 +220,15 @@ def receive(request: HttpRequest, field_name: str, begin: Begin) -> StreamedChun
         error = handler.refusal or (handler.streamed and handler.streamed.error)
         if error:
             raise error
+        streamed = handler.streamed
+        if streamed is not None and handler.fields != request.POST:
+            # fields behind the file: which upload it was for is only known now
+            spooled = streamed.take_back()
+            request.FILES.setlist(field_name, [*request.FILES.getlist(field_name)[:-1], spooled])
+            return None
     except BaseException:
         handler.drop()
         raise
-    streamed = handler.streamed
-    if streamed is not None and handler.fields != request.POST:
-        # fields behind the file: which upload it was for is only known now
-        spooled = streamed.take_back()
-        request.FILES.setlist(field_name, [*request.FILES.getlist(field_name)[:-1], spooled])
-        return None
     return streamed
 
 

@@ -133,11 +133,19 @@ class ChunkedUploadView(ChunkedUploadBaseView):
         streamed = None
         if is_unread_form(request):
             streamed = receive(request, self.field_name, partial(self._begin, request))
-        self._check_csrf(request, request.POST)
-        chunk = request.FILES.get(self.field_name)
-        if chunk is None:
-            raise refuse(400, contract.NO_CHUNK)
-        upload = self._take(request, chunk) if streamed is None else self._end(request, streamed)
+        try:
+            self._check_csrf(request, request.POST)
+            chunk = request.FILES.get(self.field_name)
+            if chunk is None:
+                raise refuse(400, contract.NO_CHUNK)
+            if streamed is None:
+                upload = self._take(request, chunk)
+            else:
+                upload = self._end(request, streamed)
+        except BaseException:
+            if streamed is not None:
+                streamed.give_up()
+            raise
         try:
             if exchange.is_held(upload):
                 self._save(upload)
@@ -200,7 +208,6 @@ class ChunkedUploadView(ChunkedUploadBaseView):
         size = streamed.size or 0
         where = self._content_range(request) or contract.whole_file(size)
         if size != where.size:
-            streamed.give_up()
             raise refuse(400, contract.WRONG_SIZE)
         length = self._told_length(streamed.upload, where)
         exchange.hold(streamed.upload, streamed.chunk, streamed.digest, length)
@@ -219,7 +226,11 @@ class ChunkedUploadView(ChunkedUploadBaseView):
         _check_limit(where, limit)
         length = self._told_length(upload, where)
         if _appends_itself(self.model):
-            upload.append_chunk(chunk, chunk_size=chunk.size, save=False)
+            try:
+                upload.append_chunk(chunk, chunk_size=chunk.size, save=False)
+            except BaseException:
+                exchange.drop_held(upload)
+                raise
             exchange.tell_length(upload, length)
         else:
             exchange.append(upload, chunk, length)

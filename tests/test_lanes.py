@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tusbridge.background import NoThread
 from tusbridge.lanes import Lane
 
 THREADS = 3
@@ -232,3 +233,61 @@ def test_a_loop_that_has_ended_stops_nobody_else(lane: Lane) -> None:
 
     run(leave())
     assert run(one()) == 1
+
+
+class Refusing(ThreadPoolExecutor):
+    """Finds no thread when told so; ``keeps``: what it was asked for stays in its queue, as in
+    those of the standard library."""
+
+    def __init__(self, keeps: bool) -> None:
+        super().__init__(THREADS)
+        self.refuses = False
+        self.keeps = keeps
+        self.asked = 0
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        self.asked += 1
+        if not self.refuses or self.keeps:
+            given = super().submit(fn, *args, **kwargs)
+        if self.refuses:
+            raise RuntimeError("can't start new thread")
+        return given
+
+
+@pytest.fixture(params=[False, True], ids=["drops", "keeps"])
+def refusing(request: Any) -> Iterator[Refusing]:
+    with Refusing(request.param) as executor:
+        yield executor
+
+
+def test_where_no_thread_is_to_be_had_nobody_waits_for_one(refusing: Refusing) -> None:
+    lane = Lane(refusing, THREADS, unwanted=print)
+
+    async def refused_then_many() -> list[int]:
+        refusing.refuses = True
+        if not refusing.keeps:
+            with pytest.raises(NoThread):
+                await asyncio.wait_for(lane.run(lambda: 0), 5)
+        refusing.refuses = False
+        return await asyncio.gather(*(lane.run(lambda i=i: i) for i in range(50)))
+
+    assert run(refused_then_many()) == list(range(50))
+    deadline = time.monotonic() + 5
+    while lane._running:
+        assert time.monotonic() < deadline, "a thread is counted that there is not"
+        time.sleep(0.01)
+
+
+def test_a_thread_that_cannot_hand_its_turn_on_keeps_it(refusing: Refusing) -> None:
+    lane = Lane(refusing, 1, unwanted=print)
+    release = threading.Event()
+
+    async def many() -> list[Any]:
+        first = lane.run(lambda: release.wait(15))
+        rest = [lane.run(lambda i=i: i) for i in range(50)]
+        refusing.refuses = True
+        release.set()
+        return await asyncio.wait_for(asyncio.gather(first, *rest), 10)
+
+    assert run(many()) == [True, *range(50)]
+    assert refusing.asked > 1

@@ -24,6 +24,7 @@ from tusbridge.errors import (
 )
 from tusbridge.protocol.checksums import RunningChecksum
 from tusbridge.protocol.rules import AppendPlan
+from tusbridge.rows import get_row
 from tusbridge.stores import Blob, Store, Writer
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class Appending:
     checksum).
     """
 
+    _is_open = False
+
     def __init__(
         self,
         service: "UploadService",
@@ -73,8 +76,8 @@ class Appending:
         self.trailer: str | None = None
         self._clock = clock
         self._committed_at = self._fed_at = clock()
-        self._is_open = True
         self._writer = self._new_writer(service.store_of(upload), service.blob_of(upload))
+        self._is_open = True
 
     def _new_writer(self, store: Store, blob: Blob) -> Writer:
         return store.writer(blob, self._committed, self.token, self._is_mine)
@@ -148,6 +151,11 @@ class Appending:
         """Free the files. Idempotent; commits nothing."""
         self._is_open = False
         self._writer.close()
+
+    def __del__(self) -> None:
+        # forgotten, as by a site that appends and never saves: descriptors do not go by themselves
+        if self._is_open:
+            self.close()
 
     def _is_due(self) -> bool:
         waited = self._clock() - self._committed_at >= COMMIT_SECONDS
@@ -229,9 +237,12 @@ class Appending:
             self.close()
 
     def drop(self) -> None:
-        """Leave nothing of an upload that was made for this append."""
+        """Leave nothing of an upload that was made for this append. One that is complete stays:
+        receivers may have heard of it."""
         self.close()
-        self._service.terminate(self.upload)
+        row = get_row(self._service.model, self.upload.upload_id)
+        if row is not None and not row.is_complete:
+            self._service.terminate(row)
 
     def take_down(self, available: int) -> UploadError:
         """Fewer bytes are there than the row says: lower the row, and say where to go on."""

@@ -4,19 +4,22 @@ Their bytes are written as they come; whoever feeds them says when all are there
 commits. Whatever ends a chunk before that leaves the upload as it was.
 """
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tusbridge import leases, signals
 from tusbridge.appending import Appending
-from tusbridge.errors import AlreadyComplete, OffsetMismatch, UploadBusy
+from tusbridge.errors import AlreadyComplete, OffsetMismatch, UploadBusy, UploadError
 from tusbridge.protocol.rules import AppendPlan
-from tusbridge.rows import insert_row
+from tusbridge.rows import insert_row, is_certain
 
 if TYPE_CHECKING:
     from tusbridge.models import AbstractUpload
     from tusbridge.service import UploadService
+
+logger = logging.getLogger("tusbridge")
 
 
 class Chunk(Appending):
@@ -44,6 +47,8 @@ class FirstChunk(Chunk):
     """The first chunk of an upload that has no row yet: nobody knows its id before the answer."""
 
     is_first = True
+    # the row was asked for, and what became of it was not told
+    _may_count = False
 
     def _is_mine(self) -> bool:
         return True
@@ -55,13 +60,28 @@ class FirstChunk(Chunk):
         values |= self._values
         for name, value in {**values, "offset": self.written}.items():
             setattr(self.upload, name, value)
-        insert_row(self.upload)
+        try:
+            insert_row(self.upload)
+        except BaseException as error:
+            self._may_count = not is_certain(error)
+            raise
         signals.announce(signals.upload_created, self.upload)
 
     def give_up(self, error: BaseException) -> None:
+        """Leave nothing of it. Where it was not told whether the row is there, one that comes yet
+        finds its bytes, and expires with them; if it does not come, they are orphans."""
         self.close()
-        if self.upload._state.adding:
+        if self._may_count:
+            self._drop_if_there()
+        elif self.upload._state.adding:
             self._service.store_of(self.upload).delete(self._service.blob_of(self.upload), "")
+
+    def _drop_if_there(self) -> None:
+        try:
+            self.drop()
+        except UploadError as error:
+            facts = {"upload_id": self.upload.upload_id, "code": error.code}
+            logger.warning("not-cleared-up", extra=facts)
 
 
 def begin_first(service: "UploadService", upload: "AbstractUpload", limit: int) -> FirstChunk:
@@ -100,9 +120,11 @@ def begin_next(
         if upload.offset != offset:
             raise OffsetMismatch(upload.offset, offset)
         token = leases.new_token()
+        # before the lease is taken: what fails here holds none
+        plan = AppendPlan(offset=offset, limit=limit, all_or_nothing=True)
+        chunk = Chunk(service, upload, plan, token)
         if leases.acquire(service.model, upload.pk, offset=offset, token=token, ttl=ttl):
-            plan = AppendPlan(offset=offset, limit=limit, all_or_nothing=True)
-            return Chunk(service, upload, plan, token)
+            return chunk
         if time.monotonic() > deadline:
             raise UploadBusy
         service.pause()

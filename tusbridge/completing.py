@@ -8,10 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import SuspiciousOperation
+from django.db import transaction
 
 from tusbridge import leases, signals
 from tusbridge.appending import COMPLETING_TTL_SECONDS
-from tusbridge.concatenating import Concatenation, in_background
+from tusbridge.background import Heart, in_background
+from tusbridge.concatenating import Concatenation
 from tusbridge.errors import (
     AlreadyComplete,
     BlobTruncated,
@@ -31,6 +33,7 @@ from tusbridge.rows import (
     release_connections,
 )
 from tusbridge.stores.base import LEFT
+from tusbridge.telling import tell
 
 if TYPE_CHECKING:
     from tusbridge.service import UploadService
@@ -39,8 +42,8 @@ logger = logging.getLogger("tusbridge")
 
 # Bytes that are copied while a client waits for its answer; more are copied behind it.
 COPY_WHILE_WAITING = 64 * 1024 * 1024
-# Seconds between two signs of life of whoever confirms.
-_BEAT_SECONDS = 3.0
+# The signs of life of whoever confirms.
+_confirming = Heart(3.0)
 
 
 class Completion:
@@ -215,19 +218,18 @@ class Completion:
         ):
             raise LeaseLost
 
-    def announce(self, upload: AbstractUpload) -> None:
-        """Tell receivers that the upload is complete, and note that they were told."""
-        signals.announce(signals.upload_completed, upload)
-        if upload.announce_at is None:
-            return
-        using = database_of(self._model)
-        try:
-            with database_errors(using):
-                rows = self._model._base_manager.using(using).filter(pk=upload.pk)
-                rows.update(announce_at=None)
-        except UploadError as error:
-            # told once more by the sweep
-            _log_unsettled(upload, error)
+    def announce(self, upload: AbstractUpload) -> bool:
+        """Tell receivers that the upload is complete, once a transaction that may be open is
+        committed, and note then that they were told. False: somebody else is telling them."""
+        signals.log(signals.upload_completed, upload)
+        told: list[bool] = []
+        if upload.announce_at is not None or signals.has_receivers(signals.upload_completed):
+            transaction.on_commit(
+                lambda: told.append(tell(self._service, upload)),
+                using=database_of(self._model),
+                robust=True,
+            )
+        return all(told)
 
     @contextmanager
     def confirming(self, upload: AbstractUpload) -> Iterator[dict[str, Any]]:
@@ -242,7 +244,7 @@ class Completion:
             raise AlreadyComplete
         values: dict[str, Any] | None = None
         try:
-            with _beating(partial(leases.keep_confirming, model, pk, token=token)):
+            with _confirming.beating(partial(leases.keep_confirming, model, pk, token=token)):
                 given: dict[str, Any] = {}
                 yield given
             values = given
@@ -287,26 +289,3 @@ def _from_any_thread(ask: Callable[[], bool]) -> Callable[[], bool]:
                 release_connections()
 
     return asked
-
-
-@contextmanager
-def _beating(beat: Callable[[], None]) -> Iterator[None]:
-    """Give signs of life, from a thread of its own, while the block runs."""
-    is_over = threading.Event()
-
-    def run() -> None:
-        while not is_over.wait(_BEAT_SECONDS):
-            try:
-                beat()
-            except UploadError as error:
-                logger.warning("heartbeat-lost", extra={"code": error.code})
-            finally:
-                release_connections()
-
-    thread = threading.Thread(target=run, name="tusbridge-confirming", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        thread.join()

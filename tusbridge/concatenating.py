@@ -8,7 +8,6 @@ does with any upload whose bytes are in several pieces.
 import hashlib
 import json
 import logging
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
@@ -40,13 +39,7 @@ from tusbridge.models import (
 from tusbridge.policy import Actor
 from tusbridge.protocol import rules
 from tusbridge.protocol.rules import CreateRequest
-from tusbridge.rows import (
-    database_errors,
-    database_of,
-    get_row,
-    insert_row,
-    release_connections,
-)
+from tusbridge.rows import database_errors, database_of, get_row, insert_row
 from tusbridge.statements import DatabaseNow
 
 if TYPE_CHECKING:
@@ -310,35 +303,3 @@ def _key_of(request: CreateRequest, actor: Actor) -> str:
 
 def _waiting(part: AbstractUpload) -> list[str]:
     return list((part.parts or {}).get("finals", ()))
-
-
-# Uploads of this process that are completed behind their answers.
-_running: set[str] = set()
-_lock = threading.Lock()
-# Two at once keep a disk busy.
-_turns = threading.Semaphore(2)
-
-
-def in_background(upload_id: str, work: Callable[[], Any]) -> None:
-    """Do what takes long in a thread of its own, unless it is being done. A process that ends
-    meanwhile leaves it to the next HEAD, or to the sweep."""
-    with _lock:
-        if upload_id in _running:
-            return
-        _running.add(upload_id)
-
-    def run() -> None:
-        try:
-            with _turns:
-                work()
-        except UploadError as error:
-            facts = {"upload_id": upload_id, "code": error.code}
-            logger.warning("upload-not-completed", extra=facts)
-        except Exception:
-            logger.exception("internal-error", extra={"upload_id": upload_id})
-        finally:
-            release_connections()
-            with _lock:
-                _running.discard(upload_id)
-
-    threading.Thread(target=run, name=f"tusbridge-join-{upload_id[:8]}", daemon=True).start()

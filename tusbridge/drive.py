@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -46,6 +46,9 @@ BUFFERED_BYTES = 64 * 1024 * 1024
 LEAST_BATCH_BYTES = 64 * 1024
 # Seconds between two signs of life of the leases held here.
 BEAT_SECONDS = 0.75
+# Seconds for which the lease of an append that was given up is kept while its last bytes wait for
+# a thread or for the disk. Later another request may take the upload over without them.
+_GIVING_UP_SECONDS = 8.0
 
 
 class Drive:
@@ -69,23 +72,24 @@ class Drive:
         self._flushed = asyncio.Event()
         # set when the append is over and done with
         self.is_over = asyncio.Event()
-        # a step may outlive the task that waited for it
+        # A step may outlive the task that waited for it, or come after its end. So what was taken
+        # out of the intake lies here, in order, until whoever has the lock writes it.
         self._lock = threading.Lock()
+        self._taken: deque[bytes] = deque()
+        self._is_abandoned = False
+        # set once the append has ended: nothing is written any more
+        self._answer: HttpResponseBase | None = None
 
     async def run(self) -> HttpResponseBase:
         """Feed the append until its body ends; the answer."""
         while True:
             commit = await self._wait_for_work()
-            chunks = self.intake.take()
+            self._take()
             end = self.intake.end
             # what somebody waits for goes past the routine of a thousand trickles
             run = self._run if self._is_urgent or end is not None else self._run_routine
             self._is_urgent = False
-            self.is_stepping = True
-            response: HttpResponseBase | None = await run(
-                partial(self._step, chunks, end, commit=commit)
-            )
-            self.is_stepping = False
+            response = await self._run_step(run, partial(self._step, end, commit=commit))
             now = self._loop.time()
             if commit:
                 self._tried_at = now
@@ -96,26 +100,47 @@ class Drive:
             if response is not None:
                 return response
 
-    def _step(
-        self, chunks: list[bytes], end: BodyEnd | None, *, commit: bool
+    async def _run_step(
+        self, run: Run, step: Callable[[], HttpResponseBase | None]
     ) -> HttpResponseBase | None:
+        self.is_stepping = True
+        try:
+            response: HttpResponseBase | None = await run(step)
+        finally:
+            self.is_stepping = False
+        return response
+
+    def _take(self) -> None:
+        self._taken.extend(self.intake.take())
+
+    def _step(self, end: BodyEnd | None, *, commit: bool) -> HttpResponseBase | None:
         with self._lock:
-            try:
-                self.feeding.appending.feed(chunks, commit=commit and end is None)
-            except UploadError as error:
-                return self.feeding.fail(error)
-            return None if end is None else self.feeding.end(end)
+            if self._answer is None:
+                self._answer = self._write(end, commit=commit)
+            if self._answer is None and self._is_abandoned:
+                self._answer = self._write(BodyEnd.GONE, commit=True)
+            return self._answer
+
+    def _write(self, end: BodyEnd | None, *, commit: bool) -> HttpResponseBase | None:
+        """All that was taken, and the end; the answer, where that ended the append."""
+        chunks = [self._taken.popleft() for _ in range(len(self._taken))]
+        failed = self.feeding.feed(chunks, commit=commit and end is None)
+        if failed is not None or end is None:
+            return failed
+        return self.feeding.end(end)
+
+    def give_up(self) -> None:
+        """The server gave the request up: nothing more is taken. From the loop, before
+        :meth:`abandon` is run in a thread, or a step that is under way finds it."""
+        self._take()
+        self.intake.finish(BodyEnd.GONE)
+        # not a step of its own, but work of which the lease has to hear
+        self.is_stepping = True
+        self._is_abandoned = True
 
     def abandon(self) -> None:
-        """The server gave the request up: keep what was written."""
-        with self._lock:
-            chunks = self.intake.take()
-            try:
-                self.feeding.appending.feed(chunks)
-            except UploadError as error:
-                self.feeding.fail(error)
-            else:
-                self.feeding.end(BodyEnd.GONE)
+        """Keep what came before the server gave the request up, behind what was written."""
+        self._step(BodyEnd.GONE, commit=True)
 
     async def flush(self, seconds: float) -> None:
         """Have committed what is there, waiting for it at most so long."""
@@ -206,12 +231,36 @@ class Drives:
             self._beating = asyncio.create_task(self._beat_while_running())
 
     def remove(self, drive: Drive) -> None:
-        """The drive is over."""
+        """The drive is over. Idempotent."""
         drive.is_over.set()
         drives = self._running.get(drive.upload_id, [])
-        drives.remove(drive)
+        if drive in drives:
+            drives.remove(drive)
         if not drives:
             self._running.pop(drive.upload_id, None)
+
+    def give_up(self, drive: Drive, run: Callable[[Callable[[], None]], None]) -> None:
+        """The task of a drive has ended before its append did. ``run`` has a thread do something.
+
+        The append keeps its lease, and a HEAD waits for its end, while its last bytes are written.
+        """
+        drive.give_up()
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(_GIVING_UP_SECONDS, self.remove, drive)
+
+        def over() -> None:
+            timer.cancel()
+            self.remove(drive)
+
+        def abandon() -> None:
+            try:
+                drive.abandon()
+            finally:
+                # no loop is left to be told when the process ends
+                with suppress(RuntimeError):
+                    loop.call_soon_threadsafe(over)
+
+        run(abandon)
 
     @contextmanager
     def beginning(self, upload_id: str) -> Iterator[None]:
@@ -280,6 +329,10 @@ class Drives:
                 lost = await self._run(partial(_beat, alive, held))
             except UploadError as error:
                 logger.warning("beat-failed", extra={"code": error.code})
+                continue
+            except Exception:
+                # no thread can be had, say: the next beat may have one
+                logger.exception("beat-failed")
                 continue
             for drive in drives:
                 is_lost = drive.pk in lost or held[drive.pk] != drive.token

@@ -314,13 +314,17 @@ class ServerStopping(TransientError):
 
 
 class DatabaseUnavailable(TransientError):
-    """The database is away or locked; nothing that was acknowledged is lost."""
+    """The database is away or locked; nothing that was acknowledged is lost.
+
+    ``is_refused``: the statement had no effect, and will have none. Else its answer may be lost, or
+    its effect come later."""
 
     code = "database-unavailable"
     retry_after_seconds = 2
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_refused: bool = False) -> None:
         super().__init__("the server's records cannot be reached right now")
+        self.is_refused = is_refused
 
 
 class StoreError(TransientError):

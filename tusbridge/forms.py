@@ -8,7 +8,7 @@ bodies held back. The front takes no thread for anything else while a client is 
 import asyncio
 import io
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -28,6 +28,8 @@ from tusbridge.intake import BATCH_BYTES, Intake
 MAX_FORMS = 256
 # Seconds for which a thread waits for more, once a few bytes have come.
 _LULL_SECONDS = 0.5
+# Seconds beyond the read time-out after which the event loop itself is taken for dead.
+_SPARE_SECONDS = 30.0
 
 
 class IntakeBody(Body):
@@ -41,11 +43,23 @@ class IntakeBody(Body):
 
     def batches(self) -> Iterator[Sequence[bytes]]:
         while self.end is None:
-            taken = asyncio.run_coroutine_threadsafe(self._take(), self._loop)
-            chunks, end = taken.result()
+            chunks, end = self._next()
             if chunks:
                 yield chunks
             self.end = end
+
+    def _next(self) -> tuple[list[bytes], BodyEnd | None]:
+        """What has come; the end of it, where the loop ends before its server does."""
+        coming = self._take()
+        try:
+            taken = asyncio.run_coroutine_threadsafe(coming, self._loop)
+        except RuntimeError:
+            coming.close()
+            return [], BodyEnd.GONE
+        try:
+            return taken.result(self._timeout + _SPARE_SECONDS)
+        except (CancelledError, TimeoutError):
+            return [], BodyEnd.GONE
 
     async def _take(self) -> tuple[list[bytes], BodyEnd | None]:
         intake = self._intake
@@ -107,6 +121,11 @@ class FormThreads:
                 intake.finish(BodyEnd.STOPPING)
         try:
             return await loop.run_in_executor(self._pool, partial(_run, scope, body, handler))
+        except BaseException:
+            if intake is not None:
+                # a view that waits for bytes still, or begins only now, has no client any more
+                intake.finish(BodyEnd.GONE)
+            raise
         finally:
             if intake is not None:
                 self._running.discard(intake)

@@ -13,7 +13,7 @@ import signal
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import lru_cache, partial
 from typing import Any, TypeVar
 
@@ -26,10 +26,12 @@ from django.urls import Resolver404, ResolverMatch, URLResolver, get_resolver, s
 
 from tusbridge.api.feeding import Feeding, PendingResponse
 from tusbridge.api.frame import dress, error_response
+from tusbridge.background import NoThread
 from tusbridge.body import Body, BodyEnd, DeferredBody, WholeBody
 from tusbridge.conf import get_options
 from tusbridge.drive import Drive, Drives
 from tusbridge.errors import (
+    BodyIncomplete,
     DatabaseUnavailable,
     OffsetMismatch,
     TransientError,
@@ -96,8 +98,8 @@ class Front:
         self._routine = ThreadPoolExecutor(threads, thread_name_prefix="tusbridge-routine")
         self._forms = FormThreads()
         # what changes a row in one lane: SQLite's writers would have to wait for each other
-        self._reading = Lane(self._short, threads, unwanted=HttpResponseBase.close)
-        self._changing = Lane(self._short, threads, unwanted=HttpResponseBase.close)
+        self._reading = Lane(self._short, threads, unwanted=self._discard)
+        self._changing = Lane(self._short, threads, unwanted=self._discard)
         self._drives = Drives(self._in_short)
         self._handler = _Handler()
         self._handler.load_middleware()
@@ -313,7 +315,7 @@ class Front:
                 body = DeferredBody()
             work = lane.run(partial(_tidily, partial(self._run_view, scope, match, body)))
             with self._drives.beginning(upload_id) if is_writing else nullcontext():
-                response = await _within(_VIEW_SECONDS, work, partial(_too_late, scope, body))
+                response = await self._within(_VIEW_SECONDS, work, scope, body)
             is_busy = isinstance(getattr(response, "tusbridge_error", None), UploadBusy)
             if not is_busy or loop.time() > deadline or self._drives.is_stopping:
                 break
@@ -338,9 +340,47 @@ class Front:
         request.tusbridge_wait = 0.0
         request.tusbridge_match = request.path_info, match
         response: HttpResponseBase = self._handler.get_response(request)
+        pending = getattr(request, "tusbridge_pending", None)
+        if pending is not None and response is not pending:
+            # a middleware answers in its place, and the body will not be taken
+            pending.feeding.fail(BodyIncomplete())
         if not response.streaming:
             response.close()
         return response
+
+    async def _within(
+        self, seconds: float, future: asyncio.Future[HttpResponseBase], scope: Scope, body: Body
+    ) -> HttpResponseBase:
+        """The view's answer, or another one when it takes too long: its thread cannot be
+        interrupted, but the client need not wait for it."""
+        is_late = False
+
+        def give_up() -> None:
+            nonlocal is_late
+            is_late = future.cancel()
+
+        timer = asyncio.get_running_loop().call_later(seconds, give_up)
+        try:
+            return await future
+        except NoThread:
+            return _too_late(scope)
+        except asyncio.CancelledError:
+            # a view that has not begun yet is not to change anything
+            body.is_abandoned = True
+            if not is_late:
+                if future.done() and not future.cancelled() and future.exception() is None:
+                    self._discard(future.result())
+                raise
+            return _too_late(scope)
+        finally:
+            timer.cancel()
+
+    def _discard(self, response: HttpResponseBase) -> None:
+        """What a view gave when its client was answered already, or its task had ended."""
+        if response.streaming:
+            response.close()
+        elif isinstance(response, PendingResponse):
+            self._behind(partial(response.feeding.fail, BodyIncomplete()))
 
     async def _drive(self, feeding: Feeding, intake: Intake) -> HttpResponseBase:
         intake.start()
@@ -349,12 +389,22 @@ class Front:
         )
         self._drives.add(drive)
         try:
-            return await drive.run()
-        except asyncio.CancelledError:
-            self._writers.submit(drive.abandon)
+            response = await drive.run()
+        except (Exception, asyncio.CancelledError):
+            self._drives.give_up(drive, self._behind)
             raise
-        finally:
-            self._drives.remove(drive)
+        self._drives.remove(drive)
+        return response
+
+    def _behind(self, work: Callable[[], Any]) -> None:
+        """Have a thread do what no request waits for. It may be done twice."""
+        tidy = partial(_tidily, work)
+        try:
+            self._writers.submit(tidy)
+        except RuntimeError:
+            # the pool is shut down, or no thread of it can be had
+            with suppress(RuntimeError):
+                threading.Thread(target=tidy, name="tusbridge-behind", daemon=True).start()
 
     async def _send(
         self,
@@ -435,30 +485,6 @@ async def _find_body(scope: Scope, receive: Receive) -> Intake | None:
     return intake
 
 
-async def _within(
-    seconds: float,
-    future: asyncio.Future[HttpResponseBase],
-    otherwise: Callable[[], HttpResponseBase],
-) -> HttpResponseBase:
-    """The view's answer, or another one when it takes too long: its thread cannot be interrupted,
-    but the client need not wait for it."""
-    is_late = False
-
-    def give_up() -> None:
-        nonlocal is_late
-        is_late = future.cancel()
-
-    timer = asyncio.get_running_loop().call_later(seconds, give_up)
-    try:
-        return await future
-    except asyncio.CancelledError:
-        if not is_late:
-            raise
-        return otherwise()
-    finally:
-        timer.cancel()
-
-
 async def _wait_until_left(receive: Receive | None) -> None:
     """Return when the client has left; never, where that cannot be heard."""
     if receive is None:
@@ -485,8 +511,8 @@ def _copy(match: ResolverMatch) -> ResolverMatch:
     return own
 
 
-def _too_late(scope: Scope, body: Body) -> HttpResponseBase:
-    body.is_abandoned = True
+def _too_late(scope: Scope) -> HttpResponseBase:
+    """The answer where no view can give one: try again."""
     request = ASGIRequest(scope, io.BytesIO())
     response = error_response(request, DatabaseUnavailable())
     logger.error("view-too-late", extra={"path": scope["path"]})

@@ -16,6 +16,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
+from tusbridge.background import NoThread
+
 T = TypeVar("T")
 
 # Seconds between two looks at how work that waits gets on.
@@ -67,27 +69,58 @@ class Lane:
             if not self._waiting or self._running >= self._wanted:
                 return False
             self._running += 1
-        self._executor.submit(self._work)
+        if self._submit():
+            return True
+        with self._lock:
+            self._running -= 1
+            # the threads that there are get to what waits; where there is none, nothing would
+            left = [] if self._running else list(self._waiting)
+            if left:
+                self._waiting.clear()
+        for _, future in left:
+            _fail(future, NoThread())
+        return False
+
+    def _submit(self) -> bool:
+        """Whether a thread will do the work. An executor keeps in its queue what it found no thread
+        for: one of its threads may come by and do it, or finds that it does not count any more."""
+        state = [""]
+
+        def settle(as_what: str) -> str:
+            with self._lock:
+                state[0] = state[0] or as_what
+                return state[0]
+
+        def work() -> None:
+            if settle("begun") == "begun":
+                self._work()
+
+        try:
+            self._executor.submit(work)
+        except RuntimeError:
+            return settle("void") == "begun"
         return True
 
     def _work(self) -> None:
         told = time.perf_counter()
-        for _ in range(_TURN):
-            with self._lock:
-                if not self._waiting or self._running > self._wanted:
-                    self._running -= 1
-                    return
-                work, future = self._waiting.popleft()
-            self._do(work, future)
-            self._done += 1
-            now = time.perf_counter()
-            if not self._waiting or now - told > _TOGETHER_SECONDS:
-                told = now
-                # nobody is left to be told when the loop has ended
-                with suppress(RuntimeError):
-                    future.get_loop().call_soon_threadsafe(self._tell)
-        # behind what others have for the executor
-        self._executor.submit(self._work)
+        while True:
+            for _ in range(_TURN):
+                with self._lock:
+                    if not self._waiting or self._running > self._wanted:
+                        self._running -= 1
+                        return
+                    work, future = self._waiting.popleft()
+                self._do(work, future)
+                self._done += 1
+                now = time.perf_counter()
+                if not self._waiting or now - told > _TOGETHER_SECONDS:
+                    told = now
+                    # nobody is left to be told when the loop has ended
+                    with suppress(RuntimeError):
+                        future.get_loop().call_soon_threadsafe(self._tell)
+            # behind what others have for the executor, if that takes it
+            if self._submit():
+                return
 
     def _do(self, work: Callable[[], Any], future: "asyncio.Future[Any]") -> None:
         try:

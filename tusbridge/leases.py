@@ -67,6 +67,13 @@ _COMMIT_FIRST = Update(_AT_OFFSET, {**_TAKEN, **_MOVED})
 _COMMIT_FIRST_AND_LAST = Update(_AT_OFFSET, {**_FREED, **_MOVED})
 _COMPLETE = Update(_MINE_UPLOADING, {"status": Status.COMPLETE, **_FREED})
 _RELEASE = Update(_MINE, _FREED)
+_TELLING = Q(
+    pk=Slot("pk"),
+    status=Status.COMPLETE,
+    announce_at__in=[Slot("one", "announce_at"), Slot("other", "announce_at")],
+)
+_KEEP_TELLING = Update(_TELLING, {"announce_at": Slot("now", "announce_at")})
+_END_TELLING = Update(_TELLING, {"announce_at": None})
 
 
 def _run(
@@ -196,6 +203,21 @@ def end_confirming(
     _insist(lambda: _update(model, where, {**_FREED, **done}))
 
 
+def keep_telling(
+    model: type[AbstractUpload], pk: Any, *, mine: tuple[datetime, datetime], now: datetime
+) -> bool:
+    """Move the sign of life of whoever tells receivers from one of these to ``now``; False: it is
+    somebody else's, or they were told."""
+    given = {"pk": pk, "one": mine[0], "other": mine[1], "now": now}
+    return _run(_KEEP_TELLING, model, given)
+
+
+def end_telling(model: type[AbstractUpload], pk: Any, *, mine: tuple[datetime, datetime]) -> None:
+    """The receivers were told, by whoever has one of these for a sign of life. Idempotent."""
+    given = {"pk": pk, "one": mine[0], "other": mine[1]}
+    _insist(lambda: _run(_END_TELLING, model, given))
+
+
 def release(model: type[AbstractUpload], pk: Any, *, token: str) -> None:
     """Let the lease go without moving the offset. Idempotent."""
     _run_for_holders(_RELEASE, model, {"pk": pk, "token": token})
@@ -285,11 +307,14 @@ def _batches(keys: Sequence[Any]) -> list[Sequence[Any]]:
 
 def _insist(statement: Callable[[], T]) -> T:
     deadline = time.monotonic() + _INSIST_SECONDS
-    for wait in _RETRY_WAITS:
+    is_refused = True
+    for wait in (*_RETRY_WAITS, None):
         try:
             return statement()
-        except DatabaseUnavailable:
-            if time.monotonic() + wait > deadline:
+        except DatabaseUnavailable as error:
+            # one whose answer was lost may have had its effect, whatever becomes of the others
+            is_refused = error.is_refused = is_refused and error.is_refused
+            if wait is None or time.monotonic() + wait > deadline:
                 raise
             time.sleep(wait)
-    return statement()
+    raise AssertionError("the last try returns or raises")

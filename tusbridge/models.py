@@ -174,7 +174,7 @@ class AbstractUpload(models.Model):
     completed_on = models.DateTimeField(null=True, blank=True)
     # when what a completing call asks for was done; null while no such call has succeeded
     confirmed_on = models.DateTimeField(null=True, blank=True)
-    # set while receivers of upload_completed may not have heard of it
+    # set while receivers of upload_completed may not have heard of it; moves on while they are told
     announce_at = models.DateTimeField(null=True, blank=True, db_index=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     storage_alias = models.CharField(max_length=64, default="default")

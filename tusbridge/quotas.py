@@ -7,13 +7,14 @@ for all others of its user; a limit that is kept to within moments is worth more
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from math import ceil
 from typing import Any
 
 from django.db.models import Case, Count, F, Min, Q, QuerySet, Sum, When
 from django.utils import timezone
 
+from tusbridge.clock import database_now
 from tusbridge.errors import QuotaExceeded, StoreFull, TooManyCreations, TooManyUploads
 from tusbridge.models import AbstractUpload, Status, get_upload_model, owner_of
 from tusbridge.rows import database_errors, database_of
@@ -45,16 +46,15 @@ def check_create(
     :raises QuotaExceeded: the bytes do not fit in beside the others.
     :raises StoreFull: they do not fit in beside everybody's.
     """
-    now = timezone.now()
     if quota.creations_per_minute is not None:
-        _check_rate(user_id, quota.creations_per_minute, now)
+        _check_rate(user_id, quota.creations_per_minute)
     if quota.max_open is not None:
-        _check_open(user_id, quota.max_open, now)
+        _check_open(user_id, quota.max_open)
     if quota.max_bytes is not None:
-        used = _bytes_of(_rows_of(user_id), now)
+        used = _bytes_of(_rows_of(user_id))
         if used + length > quota.max_bytes:
             raise QuotaExceeded(quota.max_bytes, used, length)
-    if max_total_bytes is not None and _bytes_of(_rows(), now) + length > max_total_bytes:
+    if max_total_bytes is not None and _bytes_of(_rows()) + length > max_total_bytes:
         raise StoreFull
 
 
@@ -65,16 +65,17 @@ def check_growth(user_id: Any, quota: Quota, *, max_total_bytes: int | None = No
     :raises QuotaExceeded: the owner has more bytes than the quota.
     :raises StoreFull: all together have.
     """
-    now = timezone.now()
     if quota.max_bytes is not None:
-        used = _bytes_of(_rows_of(user_id), now)
+        used = _bytes_of(_rows_of(user_id))
         if used > quota.max_bytes:
             raise QuotaExceeded(quota.max_bytes, used)
-    if max_total_bytes is not None and _bytes_of(_rows(), now) > max_total_bytes:
+    if max_total_bytes is not None and _bytes_of(_rows()) > max_total_bytes:
         raise StoreFull
 
 
-def _check_rate(user_id: Any, limit: int, now: datetime) -> None:
+def _check_rate(user_id: Any, limit: int) -> None:
+    # by the host's clock, which Django takes for ``created_on``
+    now = timezone.now()
     recent = _rows_of(user_id).filter(created_on__gt=now - _MINUTE)
     found = _aggregate(recent, count=Count("pk"), oldest=Min("created_on"))
     if found["count"] >= limit:
@@ -82,22 +83,23 @@ def _check_rate(user_id: Any, limit: int, now: datetime) -> None:
         raise TooManyCreations(limit, max(1, ceil(wait.total_seconds())))
 
 
-def _check_open(user_id: Any, limit: int, now: datetime) -> None:
-    unfinished = _rows_of(user_id).filter(_is_alive(now), status=Status.UPLOADING)
+def _check_open(user_id: Any, limit: int) -> None:
+    unfinished = _rows_of(user_id).filter(_is_alive(), status=Status.UPLOADING)
     if _aggregate(unfinished, count=Count("pk"))["count"] >= limit:
         raise TooManyUploads(limit)
 
 
-def _bytes_of(rows: "QuerySet[AbstractUpload]", now: datetime) -> int:
+def _bytes_of(rows: "QuerySet[AbstractUpload]") -> int:
     """Promised bytes of what may still be appended to, and for the rest those that are there:
     an expired upload takes room until it is swept."""
-    is_promise = _is_alive(now) & Q(status=Status.UPLOADING, length__isnull=False)
+    is_promise = _is_alive() & Q(status=Status.UPLOADING, length__isnull=False)
     counted = Case(When(is_promise, then=F("length")), default=F("offset"))
     rows = rows.exclude(status=Status.TERMINATED)
     return int(_aggregate(rows, total=Sum(counted))["total"] or 0)
 
 
-def _is_alive(now: datetime) -> Q:
+def _is_alive() -> Q:
+    now = database_now(get_upload_model())
     return Q(expires_at__isnull=True) | Q(expires_at__gt=now)
 
 

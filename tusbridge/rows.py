@@ -15,9 +15,11 @@ from typing import Any
 
 from django.db import (
     DataError,
+    IntegrityError,
     InterfaceError,
     InternalError,
     OperationalError,
+    ProgrammingError,
     connections,
     router,
     transaction,
@@ -25,6 +27,7 @@ from django.db import (
 from django.db.models import DurationField
 from django.db.models.signals import post_save, pre_save
 
+from tusbridge import drivers
 from tusbridge.errors import DatabaseUnavailable, StoreFull
 from tusbridge.models import AbstractUpload
 from tusbridge.statements import DatabaseNow, Insert, Slot, until
@@ -67,9 +70,18 @@ def database_errors(using: str) -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError, InternalError) as error:
         _drop_broken(using)
-        if "full" in str(error).lower():
+        vendor = connections[using].vendor
+        if drivers.is_full(vendor, error):
             raise StoreFull from error
-        raise DatabaseUnavailable from error
+        raise DatabaseUnavailable(is_refused=drivers.is_refused(vendor, error)) from error
+
+
+def is_certain(error: BaseException) -> bool:
+    """Whether a statement that raised this had no effect, and will have none; what it was to name
+    may go. An answer that was lost is not certain, nor is the end of a process in its midst."""
+    if isinstance(error, DatabaseUnavailable):
+        return error.is_refused
+    return isinstance(error, StoreFull | IntegrityError | DataError | ProgrammingError)
 
 
 def _drop_broken(using: str) -> None:

@@ -8,13 +8,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from django.utils import timezone
-
 from tusbridge import adopting, chunks, leases, signals
 from tusbridge.appending import Appending
 from tusbridge.at_hand import AppendAtHand, CreationAtHand
 from tusbridge.body import BodyEnd
 from tusbridge.chunks import Chunk, FirstChunk
+from tusbridge.clock import database_now
 from tusbridge.completing import Completion
 from tusbridge.concatenating import Concatenation
 from tusbridge.conf import Options, get_options
@@ -67,8 +66,8 @@ class UploadService:
     """Create, append, complete, terminate and expire uploads.
 
     Synchronous, without state between calls. Takes the model class, so that a site may bring its
-    own. Every method raises :class:`DatabaseUnavailable` and :class:`StoreError` besides what it
-    names.
+    own, and a clock, by default the database's. Every method raises :class:`DatabaseUnavailable`
+    and :class:`StoreError` besides what it names.
     """
 
     def __init__(
@@ -76,11 +75,11 @@ class UploadService:
         *,
         model: type[AbstractUpload] | None = None,
         options: Options | None = None,
-        clock: Callable[[], datetime] = timezone.now,
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         self.model = model or get_upload_model()
         self.options = options or get_options()
-        self.clock = clock
+        self.clock = clock or partial(database_now, self.model)
         self.policy: Policy = get_policy(self.options)
 
     def find(
@@ -263,7 +262,7 @@ class UploadService:
             appending = self.begin_create(request, actor)
             appending.end(BodyEnd.WHOLE)
             return appending.upload
-        return self._insert(request, actor, token=None)
+        return self._insert(self._new(request, actor), token=None)
 
     def concatenate(
         self, request: CreateRequest, part_ids: Sequence[str], actor: Actor
@@ -287,13 +286,15 @@ class UploadService:
         :meth:`end_create`."""
         token = leases.new_token()
         plan = rules.plan_create(request, self.policy.limits(actor))
-        if at_hand and is_named_by_id(self.model):
-            return CreationAtHand(self, self._new(request, actor), plan, token)
-        upload = self._insert(request, actor, token=token)
-        return Appending(self, upload, plan, token)
-
-    def _insert(self, request: CreateRequest, actor: Actor, *, token: str | None) -> AbstractUpload:
         upload = self._new(request, actor)
+        if at_hand and is_named_by_id(self.model):
+            return CreationAtHand(self, upload, plan, token)
+        # before the row is there: what fails here leaves none
+        appending = Appending(self, upload, plan, token)
+        self._insert(upload, token=token)
+        return appending
+
+    def _insert(self, upload: AbstractUpload, *, token: str | None) -> AbstractUpload:
         upload.lease_token = token
         insert_row(upload, lease_ttl=self.options.LEASE_TTL if token else None)
         signals.announce(signals.upload_created, upload)
@@ -367,6 +368,8 @@ class UploadService:
             token = leases.new_token()
             if at_hand and _has_nothing(upload) and plan.length is None:
                 return AppendAtHand(self, upload, plan, token)
+            # before the lease is taken: what fails here, for want of a storage say, holds none
+            appending = Appending(self, upload, plan, token)
             if upload.is_complete or leases.acquire(
                 self.model,
                 upload.pk,
@@ -377,7 +380,7 @@ class UploadService:
             ):
                 if plan.length is not None:
                     upload.length = plan.length
-                return Appending(self, upload, plan, token)
+                return appending
             upload = self.find_to_append(upload.upload_id, actor)
             rules.plan_append(upload.state, request, limits)
             if time.monotonic() + BUSY_POLL_SECONDS > deadline:
@@ -398,8 +401,12 @@ class UploadService:
         appending = self.begin_append(upload, request, actor, wait=wait)
         if appending is None:
             return upload
-        for batch in batches:
-            appending.feed(batch)
+        try:
+            for batch in batches:
+                appending.feed(batch)
+        except BaseException as error:
+            appending.give_up(error)  # whoever gives the batches may fail as well
+            raise
         appending.end(BodyEnd.WHOLE)
         return appending.upload
 
@@ -422,9 +429,10 @@ class UploadService:
         """As :meth:`finish`; but what takes long is done behind the answer."""
         Completion(self).finish_soon(upload, token)
 
-    def announce_completed(self, upload: AbstractUpload) -> None:
-        """Tell receivers that the upload is complete, and note that they were told."""
-        Completion(self).announce(upload)
+    def announce_completed(self, upload: AbstractUpload) -> bool:
+        """Tell receivers that the upload is complete, and note that they were told. False: somebody
+        else is telling them."""
+        return Completion(self).announce(upload)
 
     def read(self, upload_id: str, actor: Actor) -> AbstractUpload:
         """A finished upload, to be read.

@@ -5,8 +5,9 @@ raises is logged by Django and hinders nobody. An upload that was uploaded to be
 another has ``upload.is_part``; it is created, terminated and expired like others, and never
 completed: only the final upload is.
 
-``upload_completed`` is sent once. Only a server that dies right then makes the sweep send it again
-(or for the first time), so receivers should bear a second call. The others are sent at most once.
+``upload_completed`` is sent once at least, and never while its receivers run (``telling``). Only a
+server that dies right then makes the sweep send it again (or for the first time), so receivers
+should bear a second call. The others are sent at most once.
 """
 
 import logging
@@ -37,11 +38,22 @@ _EVENTS = {
 
 def announce(signal: Signal, upload: AbstractUpload) -> None:
     """Log the event, and send the signal once the transaction that may be open is committed."""
+    log(signal, upload)
+    if has_receivers(signal):
+        transaction.on_commit(
+            partial(send, signal, upload), using=database_of(type(upload)), robust=True
+        )
+
+
+def log(signal: Signal, upload: AbstractUpload) -> None:
+    """Log the event that the signal tells of."""
     facts = {"upload_id": upload.upload_id, "offset": upload.offset, "length": upload.length}
     logger.info(_EVENTS[signal], extra=facts)
-    if has_receivers(signal):
-        send = partial(signal.send_robust, sender=type(upload), upload=upload)
-        transaction.on_commit(send, using=database_of(type(upload)), robust=True)
+
+
+def send(signal: Signal, upload: AbstractUpload) -> None:
+    """Call the receivers; what they raise is logged."""
+    signal.send_robust(sender=type(upload), upload=upload)
 
 
 def has_receivers(signal: Signal) -> bool:

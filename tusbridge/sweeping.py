@@ -268,9 +268,10 @@ class Sweeper:
         return self._failed(swept, "not-completed")
 
     def _announce(self, upload: AbstractUpload) -> Finding:
-        if not self._dry_run:
-            self._service.announce_completed(upload)
-        return replace(_swept(Kind.UNANNOUNCED, upload), size=0)
+        swept = replace(_swept(Kind.UNANNOUNCED, upload), size=0)
+        if self._dry_run or self._service.announce_completed(upload):
+            return swept
+        return replace(swept, fate=Fate.SPARED)
 
     def _remove_finished(self, upload: AbstractUpload) -> Finding | None:
         self._check_unprotected(upload)

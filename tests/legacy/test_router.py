@@ -1,5 +1,9 @@
 """The router in a site's process: what it answers when something it stands on is away."""
 
+import errno
+import os
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +68,35 @@ def test_a_new_upload_whose_key_is_known_before_it_is_saved(media: Path) -> None
     exchange.append(upload, SimpleUploadedFile("a", b"hello"), 5)
     assert exchange.commit_held(upload)
     assert Upload.objects.get(pk=77).offset == 5
+
+
+def test_a_chunk_that_cannot_be_put_aside_holds_no_lease(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its upload is only named behind its bytes, and there is no room for temporary files."""
+    upload_id = chunk(client, b"hello").json()["upload_id"]
+
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    body = form_of({}, b"world") + form_of({"late": "field"}, None)
+    body = body.replace(f"--{BOUNDARY}--\r\n".encode(), b"", 1)
+    client.raise_request_exception = False
+    before = set(open_files())
+    response = client.generic(
+        "POST", "/legacy/upload/", body, f"multipart/form-data; boundary={BOUNDARY}"
+    )
+    assert response.status_code == 500
+    assert set(open_files()) <= before
+    assert Upload.objects.get().upload_id == upload_id
+
+
+def open_files() -> list[str]:
+    return [entry for entry in map(_target, os.listdir("/proc/self/fd")) if ".partial/" in entry]
+
+
+def _target(fd: str) -> str:
+    with suppress(FileNotFoundError):
+        return os.readlink(f"/proc/self/fd/{fd}")
+    return ""

@@ -3,6 +3,8 @@
 import base64
 import hashlib
 from collections.abc import Callable
+from copy import copy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from tusbridge.service import UploadService
 from tusbridge.signals import upload_completed, upload_created
 from tusbridge.statements import Update
 from tusbridge.stores.local_writer import FirstWriter
+from tusbridge.sweeping import Kind, Sweeper
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -158,23 +161,62 @@ class TestCreation:
             create(service, CONTENT)
         assert (files(media), Upload.objects.count()) == ([], 0)
 
-    @pytest.mark.parametrize("is_there", [False, True], ids=["failed", "lost-answer"])
-    def test_R12_an_insert_that_tells_nothing_leaves_nothing(  # noqa: N802
+    @pytest.mark.parametrize("kind", ["refused", "lost-answer"])
+    def test_R12_an_insert_that_fails_leaves_nothing(  # noqa: N802
         self,
         service: UploadService,
         media: Path,
         monkeypatch: pytest.MonkeyPatch,
-        is_there: bool,
+        kind: str,
     ) -> None:
         def away(upload: AbstractUpload, **given: Any) -> None:
-            if is_there:
+            if kind == "lost-answer":
                 insert_row(upload, **given)
-            raise DatabaseUnavailable
+            raise DatabaseUnavailable(is_refused=kind == "refused")
 
         monkeypatch.setattr("tusbridge.at_hand.insert_row", away)
         with pytest.raises(DatabaseUnavailable):
             create(service, CONTENT)
         assert (files(media), Upload.objects.count()) == ([], 0)
+
+    @pytest.mark.parametrize("body", [CONTENT, CONTENT[:5]], ids=["all", "some"])
+    def test_r12_an_insert_that_takes_effect_later_finds_its_bytes(
+        self,
+        service: UploadService,
+        media: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        body: bytes,
+    ) -> None:
+        """A server goes on with a statement whose client has given its connection up."""
+        late: list[Callable[[], None]] = []
+
+        def away(upload: AbstractUpload, **given: Any) -> None:
+            late.append(partial(insert_row, copy(upload), **given))
+            raise DatabaseUnavailable
+
+        monkeypatch.setattr("tusbridge.at_hand.insert_row", away)
+        with pytest.raises(DatabaseUnavailable):
+            create(service, body)
+        late[0]()
+        (upload,) = Upload.objects.all()
+        Upload.objects.update(lease_until="2000-01-01T00:00Z")
+        assert service.head(upload.upload_id, NOBODY).offset == len(body)
+        if len(body) < len(CONTENT):
+            append(service, upload, len(body), CONTENT[len(body) :])
+        assert content(service, upload) == CONTENT
+
+    def test_r12_the_bytes_of_an_insert_that_never_comes_are_orphans(
+        self, service: UploadService, media: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away(upload: AbstractUpload, **given: Any) -> None:
+            raise DatabaseUnavailable
+
+        monkeypatch.setattr("tusbridge.at_hand.insert_row", away)
+        with pytest.raises(DatabaseUnavailable):
+            create(service, CONTENT)
+        (finding,) = Sweeper(service, grace_seconds=-1).orphans()
+        assert (finding.kind, finding.size) == (Kind.ORPHAN, len(CONTENT))
+        assert files(media) == []
 
     def test_a_crash_before_the_file_is_in_place_is_mended_by_the_sweep(
         self, service: UploadService, media: Path, monkeypatch: pytest.MonkeyPatch
@@ -295,6 +337,42 @@ class TestAppend:
             late.end(BodyEnd.WHOLE)
         with pytest.raises(UploadNotFound):
             begin(service, upload)
+        assert files(media) == []
+
+    def test_r12_a_commit_that_takes_effect_later_finds_its_bytes(
+        self, service: UploadService, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        upload = make(service)
+        late = begin(service, upload)
+        late.feed([b"hello"])
+        run: Callable[..., int] = Update.run
+        asked: list[Callable[[], int]] = []
+
+        def away(*args: Any, **given: Any) -> int:
+            asked.append(partial(run, *args, **given))
+            raise DatabaseUnavailable
+
+        with monkeypatch.context() as patched, pytest.raises(DatabaseUnavailable):  # noqa: PT012
+            patched.setattr(Update, "run", away)
+            late.end(BodyEnd.WHOLE)
+        assert asked[0]() == 1
+        assert service.head(upload.upload_id, NOBODY).offset == 5
+        append(service, upload, 5, b"world")
+        assert content(service, upload) == CONTENT
+
+    def test_r12_a_commit_that_was_refused_leaves_nothing(
+        self, service: UploadService, media: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        upload = make(service)
+        late = begin(service, upload)
+        late.feed([b"hello"])
+
+        def locked(*args: Any, **given: Any) -> int:
+            raise DatabaseUnavailable(is_refused=True)
+
+        with monkeypatch.context() as patched, pytest.raises(DatabaseUnavailable):  # noqa: PT012
+            patched.setattr(Update, "run", locked)
+            late.end(BodyEnd.WHOLE)
         assert files(media) == []
 
     @pytest.mark.parametrize("is_done", [False, True], ids=["failed", "lost-answer"])

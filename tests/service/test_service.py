@@ -456,13 +456,13 @@ class TestFaults:
         append(service, upload, 5, b"world")
         assert content(service, upload) == CONTENT
 
-    def test_R11_a_full_disk_under_the_database_is_a_full_store(  # noqa: N802
+    def test_R12_a_database_whose_words_say_full_is_away_all_the_same(  # noqa: N802
         self, service: UploadService, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(leases, "_RETRY_WAITS", ())
         with (
             database_away(monkeypatch, times=1, text="database or disk is full"),
-            pytest.raises(StoreFull),
+            pytest.raises(DatabaseUnavailable),
         ):
             leases.acquire(Upload, 1, offset=0, token="x", ttl=1)
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.contrib.admin import SimpleListFilter
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
 from tusbridge import leases
+from tusbridge.clock import database_now
 from tusbridge.models import Status
 
 
@@ -26,7 +26,7 @@ class ExpiryFilter(SimpleListFilter):
         ]
 
     def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        now = timezone.now()
+        now = database_now(queryset.model)
         conditions = {
             "expired": Q(expires_at__lte=now),
             "hour": Q(expires_at__gt=now, expires_at__lte=now + timedelta(hours=1)),

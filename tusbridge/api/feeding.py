@@ -6,12 +6,12 @@ front takes from the client is fed by the front, after the view is done: the vie
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from tusbridge.api.frame import Fields, dress, error_response
+from tusbridge.api.frame import Fields, dress, error_response, internal_error
 from tusbridge.api.wsgi_input import stream_of
 from tusbridge.appending import Appending
 from tusbridge.body import Body, BodyEnd, StreamBody, WholeBody
@@ -27,7 +27,7 @@ class Feeding:
     """An append under way, and what to answer when it ends.
 
     ``on_end`` ends it and renders; ``on_error`` clears up after an error, the answer is the
-    protocol's.
+    protocol's. Whatever is raised, the append is over afterwards, and holds nothing.
     """
 
     def __init__(
@@ -35,31 +35,51 @@ class Feeding:
         request: HttpRequest,
         appending: Appending,
         on_end: Callable[[BodyEnd], HttpResponse],
-        on_error: Callable[[UploadError], None],
+        on_error: Callable[[Exception], None],
     ) -> None:
         self.appending = appending
         self._request = request
         self._on_end = on_end
         self._on_error = on_error
 
+    def feed(self, chunks: Sequence[bytes], *, commit: bool = False) -> HttpResponseBase | None:
+        """Write what came; the answer, where that ended the append."""
+        try:
+            self.appending.feed(chunks, commit=commit)
+        except Exception as error:  # noqa: BLE001 the answer tells it
+            return self.fail(error)
+        return None
+
     def end(self, how: BodyEnd) -> HttpResponseBase:
         """The body is over: commit, and answer."""
         try:
             response: HttpResponseBase = self._on_end(how)
-        except UploadError as error:
+        except Exception as error:  # noqa: BLE001 the answer tells it
             return self.fail(error)
         return dress(self._request, response, get_options())
 
-    def fail(self, error: UploadError) -> HttpResponseBase:
+    def fail(self, error: Exception) -> HttpResponseBase:
         """The append failed in mid-body; whatever is still on its way is not read."""
-        try:
-            self._on_error(error)
-        except UploadError as second:
-            # the sweep finds what could not be cleared up now
-            logger.warning("not-cleared-up", extra={"code": second.code})
-        response = dress(self._request, error_response(self._request, error), get_options())
+        self._clear_up(error)
+        if isinstance(error, UploadError):
+            answer = error_response(self._request, error)
+        else:
+            answer = internal_error(self._request, error)
+        response = dress(self._request, answer, get_options())
         response.tusbridge_close = True  # type: ignore[attr-defined]
         return response
+
+    def _clear_up(self, error: Exception) -> None:
+        try:
+            self._on_error(error)
+            # first, for what is dropped need not be kept
+            self.appending.give_up(error)
+        except Exception as second:  # noqa: BLE001 the first one is the answer
+            # the sweep finds what could not be cleared up now
+            code = getattr(second, "code", type(second).__name__)
+            logger.warning("not-cleared-up", extra={"code": code})
+        finally:
+            self.appending.close()
 
 
 class PendingResponse(HttpResponse):
@@ -74,31 +94,38 @@ def feed(request: HttpRequest, feeding: Feeding) -> HttpResponseBase:
     """Feed the request's body to the append, and answer."""
     try:
         body = body_of(request)
-    except UploadError as error:
-        feeding.appending.give_up(error)
+        if body.is_deferred:
+            return _defer(request, feeding)
+        failed = _feed_batches(body, feeding)
+    except Exception as error:  # noqa: BLE001 the answer tells it
         return feeding.fail(error)
-    if body.is_deferred:
-        return PendingResponse(feeding)
-    try:
-        _feed_batches(body, feeding.appending)
-    except UploadError as error:
-        return feeding.fail(error)
-    finally:
-        if body.end is None:
-            feeding.appending.close()
+    except BaseException:
+        feeding.appending.close()
+        raise
+    if failed is not None:
+        return failed
     feeding.appending.trailer = body.trailers.get("upload-checksum")
     return feeding.end(body.end or BodyEnd.GONE)
 
 
-def _feed_batches(body: Body, appending: Appending) -> None:
+def _defer(request: Any, feeding: Feeding) -> PendingResponse:
+    response = PendingResponse(feeding)
+    request.tusbridge_pending = response
+    return response
+
+
+def _feed_batches(body: Body, feeding: Feeding) -> HttpResponseBase | None:
     may_wait = not isinstance(body, WholeBody)
     if may_wait:
         release_connections()
     for chunks in body.batches():
         # nothing came for a while: what is there shall be known
-        appending.feed(chunks, commit=not chunks)
+        failed = feeding.feed(chunks, commit=not chunks)
+        if failed is not None:
+            return failed
         if may_wait:
             release_connections()
+    return None
 
 
 def check_wanted(request: HttpRequest) -> None:

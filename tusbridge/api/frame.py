@@ -69,19 +69,13 @@ def framed(view: View, methods: tuple[str, ...]) -> View:
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         options = get_options()
         fields = Fields(request.META)
-        request.method = method = tus.effective_method(request.method or "", fields)
+        request.method = tus.effective_method(request.method or "", fields)
         try:
             response = _dispatch(view, methods, request, fields, options, args, kwargs)
         except UploadError as error:
             response = error_response(request, error)
-        except Exception:
-            # a mistake of ours: clients in browsers must still be able to read the answer
-            logger.exception("internal-error")
-            response = HttpResponse(
-                "internal-error: the server made a mistake\n",
-                status=423 if method == "HEAD" else 500,
-                content_type="text/plain; charset=utf-8",
-            )
+        except Exception as error:  # noqa: BLE001 clients in browsers must be able to read it
+            response = internal_error(request, error)
         return dress(request, response, options)
 
     return never_atomic(csrf_exempt(login_not_required(wrapped)))
@@ -164,6 +158,16 @@ def error_response(request: HttpRequest, error: UploadError) -> HttpResponse:
     # Connection is the server's field, which plain WSGI forbids to set: the front does
     response.tusbridge_close = isinstance(error, AmbiguousBody)  # type: ignore[attr-defined]
     return response
+
+
+def internal_error(request: HttpRequest, error: Exception) -> HttpResponse:
+    """The answer to what should not have been raised: a mistake of ours, or of the site's."""
+    logger.error("internal-error", exc_info=error)
+    return HttpResponse(
+        "internal-error: the server made a mistake\n",
+        status=423 if request.method == "HEAD" else 500,
+        content_type="text/plain; charset=utf-8",
+    )
 
 
 def dress(request: HttpRequest, response: HttpResponseBase, options: Options) -> HttpResponseBase:
