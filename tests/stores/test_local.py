@@ -316,8 +316,8 @@ def test_a_failed_sync_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_process_durability_never_syncs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """But the folder of all unfinished bytes, when it is made: rows name it."""
-    (tmp_path / "files.partial").mkdir()
+    """But the folder of all unfinished bytes, once: rows name it."""
+    make_store(tmp_path, durable=False).create(KEY, 5)
 
     def fail(fd: int) -> None:
         raise AssertionError("synced")

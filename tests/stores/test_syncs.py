@@ -141,8 +141,9 @@ def test_a_claim_on_a_part(store: LocalStore, tmp_path: Path, disk: Disk) -> Non
 
 
 def test_process_syncs_nothing_of_all_that(tmp_path: Path, disk: Disk) -> None:
-    (tmp_path / "files.partial").mkdir()
     store = make_store(tmp_path, durable=False)
+    store.create(KEY, 5)
+    disk.synced.clear()
     blob = store.concat(KEY, parts_of(store))
     store.complete(blob, NAME, 14, ONE, yes)
     store.complete(blob, NAME, 14, ONE, yes)

@@ -74,6 +74,8 @@ class LocalStore(LocalBytes):
                 if self.durable:
                     sync_path(segment.folder)
                 os.unlink(found)
+                if self.durable:
+                    sync_path(os.path.dirname(found))
             os.chmod(segment.path, 0o600)
             if self.durable:
                 sync_path(segment.path)

@@ -38,12 +38,9 @@ class LocalBytes(LocalConcat):
 
     def create(self, key: str, length: int | None) -> Blob:
         with store_errors():
-            try:
-                room = os.statvfs(self.root)
-            except FileNotFoundError:
-                # durable whatever is promised: rows name this folder
-                make_folders(self.root, 0o700, durable=True)
-                room = os.statvfs(self.root)
+            # durable whatever is promised: rows name this folder
+            make_folders(self.root, 0o700, durable=True)
+            room = os.statvfs(self.root)
             if room.f_bavail == 0 or (room.f_files and not room.f_favail):
                 raise StoreFull
         return Blob(key=key)
