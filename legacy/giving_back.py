@@ -173,8 +173,9 @@ class _GivingBack:
             return
         named = ", ".join(self._failed[:_MOST_NAMED])
         more = len(self._failed) - _MOST_NAMED
+        many = "upload" if len(self._failed) == 1 else "uploads"
         raise NotGivenBack(
-            f"{len(self._failed)} unfinished uploads cannot be put back: {named}"
+            f"{len(self._failed)} unfinished {many} cannot be put back: {named}"
             + (f", and {more} more, which are in the log" if more > 0 else "")
             + ". Nothing was changed. See to it that their bytes can be read, or delete these "
             "uploads, and migrate again."
