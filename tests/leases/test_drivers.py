@@ -17,7 +17,6 @@ from tusbridge.models import Upload
 from tusbridge.rows import database_errors
 
 FULL_NAME = "the-full.invalid"
-LARGE = "x" * 100_000
 
 
 def wrapped(error: BaseException, kind: type[Exception] = OperationalError) -> Exception:
@@ -29,13 +28,16 @@ def wrapped(error: BaseException, kind: type[Exception] = OperationalError) -> E
 
 
 def fill_sqlite() -> None:
+    def ask(name: str) -> int:
+        cursor.execute(f"PRAGMA {name}")
+        return int(cursor.fetchone()[0])
+
     with connection.cursor() as cursor:
-        cursor.execute("PRAGMA page_count")
-        (count,) = cursor.fetchone()
         # of this connection, which goes with the error
-        cursor.execute(f"PRAGMA max_page_count = {count}")
+        cursor.execute(f"PRAGMA max_page_count = {ask('page_count')}")
+        size = (ask("freelist_count") + 100) * ask("page_size")
     with database_errors("default"):
-        Upload.objects.bulk_create(Upload(metadata=LARGE) for _ in range(20))
+        Upload.objects.create(metadata="x" * size)
 
 
 def raise_in_postgresql() -> None:

@@ -38,3 +38,13 @@ def into(settings: Any) -> Any:
         settings.TUSBRIDGE_UPLOAD_MODEL = label
 
     return into
+
+
+@pytest.fixture
+def tusbridge(settings: Any) -> Any:
+    """Change some of TUSBRIDGE for one test."""
+
+    def change(**options: Any) -> None:
+        settings.TUSBRIDGE = {**settings.TUSBRIDGE, **options}
+
+    return change
