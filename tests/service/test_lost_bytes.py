@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from tests.service.held import let_leases_run_out
@@ -190,6 +191,29 @@ class TestTakenDown:
         later.sweep()
         later.sweep()
         assert not Upload.objects.exists()
+
+    def test_a_published_file_that_was_cut_goes_on(
+        self, process: UploadService, media: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It was renamed, and a crash came before its row said so."""
+        upload = make(process)
+
+        def die(*args: object, **kwargs: object) -> bool:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr("tusbridge.leases.complete", die)
+            with pytest.raises(KeyboardInterrupt):
+                append(process, upload, 0, CONTENT)
+        let_leases_run_out()
+        (published,) = media.rglob(upload.upload_id)
+        published.write_bytes(CONTENT[:4])
+        with suppress(UploadError):
+            process.head(upload.upload_id, NOBODY)
+        assert process.head(upload.upload_id, NOBODY).offset == 4
+        append(process, upload, 4, CONTENT[4:])
+        assert content(process, upload) == CONTENT
+        assert files(media) == [upload.upload_id]
 
 
 def stopped_in_mid_write(service: UploadService, upload: AbstractUpload) -> None:
@@ -446,3 +470,64 @@ class TestFound:
         assert service.head(upload.upload_id, NOBODY).is_complete
         assert content(service, upload) == CONTENT
         assert self.others(media) == b"another's"
+
+
+class TestWithinTheSitesTransaction:
+    """What is rolled back has happened to no byte."""
+
+    def test_a_completion_that_is_rolled_back_is_done_again(
+        self, service: UploadService, media: Path
+    ) -> None:
+        upload = make(service)
+        append(service, upload, 0, b"hello")
+        with suppress(ZeroDivisionError), transaction.atomic():
+            service.complete(row(upload))
+            assert row(upload).is_complete
+            raise ZeroDivisionError
+        assert not row(upload).is_complete
+        assert service.head(upload.upload_id, NOBODY).offset == 5
+        append(service, upload, 5, b"world")
+        assert content(service, upload) == CONTENT
+        assert [path.read_bytes() for path in media.rglob("*") if path.is_file()] == [CONTENT]
+
+    def test_one_that_is_committed_leaves_nothing(
+        self, service: UploadService, media: Path
+    ) -> None:
+        upload = make(service)
+        append(service, upload, 0, b"hello")
+        with transaction.atomic():
+            service.complete(row(upload))
+        assert content(service, upload) == b"hello"
+        assert files(media) == [upload.upload_id]
+
+    @pytest.mark.parametrize("text", [b"hello", CONTENT], ids=["unfinished", "finished"])
+    def test_an_end_that_is_rolled_back_takes_no_byte(
+        self, service: UploadService, media: Path, text: bytes
+    ) -> None:
+        upload = make(service)
+        append(service, upload, 0, text)
+        with suppress(ZeroDivisionError), transaction.atomic():
+            service.terminate(row(upload))
+            raise ZeroDivisionError
+        assert service.head(upload.upload_id, NOBODY).offset == len(text)
+        if len(text) < 10:
+            append(service, upload, len(text), CONTENT[len(text) :])
+        assert content(service, upload) == CONTENT
+        with transaction.atomic():
+            service.terminate(row(upload))
+        assert files(media) == []
+        assert not Upload.objects.exists()
+
+    def test_what_cannot_be_cleared_up_does_not_fail_the_completion(
+        self, service: UploadService, media: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        upload = make(service)
+
+        def full(self: LocalStore, segment: Any) -> None:
+            raise OSError(28, "full")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(LocalStore, "_remove_segment", full)
+            assert append(service, upload, 0, CONTENT).is_complete
+        list(Sweeper(service, grace_seconds=-60).orphans())
+        assert files(media) == [upload.upload_id]

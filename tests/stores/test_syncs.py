@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.stores.contract import KEY, NAME, ONE, TWO, parts_of, write, yes
+from tests.stores.contract import KEY, NAME, ONE, TWO, parts_of, strays, write, yes
 from tests.stores.test_local import make_store
 from tests.stores.test_spooled import OwnWay
 from tests.stores.test_spooled import make_store as make_spooled
+from tusbridge.errors import StoreError
 from tusbridge.stores import Blob
 from tusbridge.stores.local import LocalStore
 
@@ -173,3 +174,31 @@ def test_a_close_that_fails_frees_the_lock_too(
             os.fstat(fd)
     assert [record.getMessage() for record in caplog.records] == ["close-failed"]
     write(store, blob, 5, b"world", token=TWO)
+
+
+def test_a_cut_that_fails_frees_the_file(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blob = write(store, store.create(KEY, 10), 0, b"hello-not-committed")
+    before = set(os.listdir("/proc/self/fd"))
+
+    def fail(fd: int, length: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched, store.writer(blob, 5, TWO, yes) as writer:
+        patched.setattr(os, "ftruncate", fail)
+        with pytest.raises(StoreError):
+            writer.write([b"world"])
+    assert set(os.listdir("/proc/self/fd")) == before
+
+
+def test_copies_beside_finished_files_are_met_in_any_folder(tmp_path: Path) -> None:
+    """What attaching leaves when it is killed."""
+    store = make_spooled(OwnWay(location=tmp_path / "files"), tmp_path)
+    beside = tmp_path / "files" / f"{NAME}.{ONE}.part"
+    beside.parent.mkdir(parents=True)
+    beside.write_bytes(b"hello")
+    (found,) = strays(store)
+    assert found.key == KEY
+    assert store.remove_stray(found)
+    assert not beside.exists()

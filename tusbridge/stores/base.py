@@ -95,7 +95,7 @@ class Store(ABC):
     # Whether finished uploads can be joined without their bytes passing through the client.
     supports_concat = False
     # Whether a crash may leave copies beside finished files, so that a walk goes there too.
-    leaves_copies = False
+    leaves_copies: bool = False
 
     @abstractmethod
     def create(self, key: str, length: int | None) -> Blob:

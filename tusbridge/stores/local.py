@@ -13,7 +13,7 @@ from pathlib import Path
 
 from django.core.files.storage import FileSystemStorage
 
-from tusbridge.errors import LeaseLost, StoreError, UploadNotFound
+from tusbridge.errors import BlobTruncated, LeaseLost, StoreError, UploadNotFound
 from tusbridge.files import sync_path
 from tusbridge.stores.base import FOUND, LEFT, Blob, Stray
 from tusbridge.stores.files import FilePieces, copy_bytes, make_folders
@@ -104,6 +104,7 @@ class LocalStore(LocalBytes):
         first = self.segments(blob)[0]
         target = self.storage.path(name)
         with store_errors(), unless_lost(still_mine):
+            self._take_back_cut(first, target, length)
             # first: what was left under the name of a file that is published may be another's
             if first.found == name or not self._was_published(blob.key, name, length):
                 self._take_found_alone(first, still_mine)
@@ -117,6 +118,23 @@ class LocalStore(LocalBytes):
                 raise LeaseLost
         if not keep:
             self.free(blob, name)
+
+    def _take_back_cut(self, first: Segment, target: str, length: int) -> None:
+        """A file that was published without a sync, and that a power cut has cut since: its bytes
+        are unfinished again.
+
+        :raises BlobTruncated: so it is.
+        """
+        if self.durable or os.path.exists(first.path) or first.found:
+            return
+        try:
+            size = os.stat(target).st_size
+        except FileNotFoundError:
+            return
+        if size < length:
+            make_folders(first.folder, 0o700, durable=False)
+            os.rename(target, first.path)
+            raise BlobTruncated(size)
 
     def _was_published(self, key: str, name: str, length: int) -> bool:
         """The same, where whoever copied it there has no right any more to take it back.

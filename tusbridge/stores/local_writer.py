@@ -107,8 +107,12 @@ class LocalWriter(Writer):
         if size < position:
             raise BlobTruncated(self._segment.start + size)
         fd = os.open(self._segment.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if size > position:
-            os.ftruncate(fd, position)
+        try:
+            if size > position:
+                os.ftruncate(fd, position)
+        except BaseException:
+            os.close(fd)
+            raise
         return fd
 
     def _begin_segment(self) -> None:

@@ -13,6 +13,7 @@ import io
 import logging
 import os
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -27,11 +28,11 @@ from django.core.files.storage import FileSystemStorage, Storage
 
 from tusbridge.errors import BlobTruncated, LeaseLost, StoreError, UploadError, UploadNotFound
 from tusbridge.files import sync_path, sync_up
-from tusbridge.stores.base import FOUND, LEFT, Blob
+from tusbridge.stores.base import FOUND, LEFT, Blob, Stray
 from tusbridge.stores.local_bytes import LOCK_PATIENCE_SECONDS, LocalBytes
 from tusbridge.stores.local_errors import log_not_removed, store_errors, unless_lost
 from tusbridge.stores.local_segments import Segment
-from tusbridge.stores.local_strays import check_there
+from tusbridge.stores.local_strays import beside_finished, check_there
 
 logger = logging.getLogger("tusbridge.store")
 
@@ -92,6 +93,8 @@ class SpooledStore(LocalBytes):
     ) -> None:
         super().__init__(root, durable=durable, lock_patience=lock_patience)
         self.storage = storage
+        # a file in a folder may be handed over by a second name (attaching.py)
+        self.leaves_copies = isinstance(storage, FileSystemStorage)
 
     # -- what another program left in the storage
 
@@ -163,6 +166,13 @@ class SpooledStore(LocalBytes):
             # not every storage that tells a path has a file there
             return path if os.path.isfile(path) else None
         return None
+
+    def strays(self, grace_seconds: float) -> Iterator[Stray]:
+        yield from super().strays(grace_seconds)
+        if isinstance(self.storage, FileSystemStorage):
+            with store_errors():
+                oldest = time.time() - grace_seconds
+                yield from beside_finished(str(self.storage.location), oldest)
 
     # -- the finished file
 
