@@ -222,7 +222,7 @@ class TestVerify:
             ("gone", "Problem: the file is gone"),
             ("short", "Problem: 3 bytes are there, 10 were told"),
             ("long", "Problem: 11 bytes are there, 10 were told"),
-            ("unmounted", "Problem: bytes-missing"),
+            ("unmounted", "Problem: store-error"),
             ("unreadable", "Problem: it cannot be read: Input/output error"),
             ("no-storage", "Problem: its storage is not configured"),
         ],
