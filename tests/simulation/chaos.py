@@ -16,7 +16,7 @@ PAUSES = (0.4, 1.2, 3.0, 4.5, 7.0, 12.0, 40.0, 130.0, 200.0, 700.0)
 # What each kind of step can meet, besides a pause or a death.
 FAULTS_OF = {
     "sql": ("fail", "lost"),
-    "insert": ("fail", "lost", "late"),
+    "change": ("fail", "lost", "late"),
     "commit": ("fail", "lost"),
     "fs": ("eio",),
     "close": ("eio",),
@@ -24,7 +24,15 @@ FAULTS_OF = {
     "storage": ("fail", "lost"),
 }
 ANYWHERE = frozenset({"pause", "stop", "kill", "kill-all", "power", "full"})
-WEIGHTS = {"pause": 6, "stop": 3, "kill": 3, "kill-all": 1, "power": 4}
+WEIGHTS = {"pause": 6, "stop": 3, "kill": 3, "kill-all": 1, "power": 4, "eio": 2}
+# Steps, by how they begin, at which the faults of some runs gather: one call that is slow or fails
+# again and again is how disks, databases and networks go wrong.
+FOCUSES = (
+    *("pwritev", "pwritev", "pwritev", "copy", "copy", "lock", "pread", "rename", "link", "mkdir"),
+    *("fdatasync", "fsync", "ftruncate", "unlink", "open", "close", "start", "storage:"),
+    *("UPDATE", "UPDATE", "INSERT", "SELECT", "COMMIT", "receiver", "answer"),
+)
+FOCUSED_STRIKES = (0.5, 0.2, 0.07)
 
 
 class Chance:
@@ -42,11 +50,15 @@ class Chance:
         # in some runs a few kinds of faults come again and again
         palette = rng.choices(kinds, weights, k=rng.choice((1, 2, 9)))
         self._planned = [rng.choice(palette) for _ in range(count)]
+        self._focus = rng.choice(FOCUSES) if rng.random() < 0.4 else ""
+        self._focused_strike = rng.choice(FOCUSED_STRIKES)
 
     def at_step(self, world: Any, actor: Actor, what: str, kind: str) -> Decision | None:
         """What happens at this step."""
-        dice = self._rng.random()
-        if dice < self._strike and self._planned and kind != "client":
+        dice, strike = self._rng.random(), self._strike
+        if self._focus and what.startswith(self._focus):
+            strike = self._focused_strike
+        if dice < strike and self._planned and kind != "client":
             decision = self._strike_now(kind)
         elif dice > 1 - self._switch:
             decision = self._switch_now(world, actor)

@@ -63,6 +63,7 @@ class Client:
             self.ledger.check_lives(known, was_gone, "HEAD")
             upload: AbstractUpload = answer.value
             known.is_complete = known.is_complete or upload.is_complete
+            known.learn(upload.length)
             if not upload.is_waiting:
                 self.ledger.told(known, upload.offset, floor, "HEAD")
             return None if upload.is_waiting else upload.offset
@@ -98,8 +99,10 @@ class Client:
         self.ledger.told(known, size, 0, "201")
         return True
 
-    def patch(self, known: Known, offset: int, count: int, *, patience: float = 25.0) -> Answer:
-        """Send the bytes from an offset on."""
+    def patch(
+        self, known: Known, offset: int, count: int, *, patience: float = 25.0, ends: bool = False
+    ) -> Answer:
+        """Send the bytes from an offset on; ``ends``: they are the last ones."""
         rng, floor, was_gone = self.rng, known.told, known.is_gone
         body = known.text[offset : offset + count]
         tells = known.is_deferred and (offset + len(body) == len(known.text) or rng.random() < 0.3)
@@ -108,7 +111,7 @@ class Client:
         request = AppendRequest(
             offset=offset,
             content_length=len(body),
-            length=len(known.text) if tells else None,
+            length=offset + count if ends else len(known.text) if tells else None,
             checksum=checksum if checked else None,
         )
         at_hand, how = rng.random() < 0.4, rng.choice(_ENDS)
@@ -181,7 +184,7 @@ class Uploader(Client):
                 self.wait(0.2, 1.0, 4.0)
                 continue
             left = len(known.text) - at
-            if known.is_complete and not left:
+            if known.is_complete and (not left or known.may_end_early):
                 return
             count = rng.choice((left, left, rng.randint(0, left)))
             answer = self.patch(known, at, count, patience=rng.choice((1.5, 3.0, 8.0, 25.0)))
@@ -189,6 +192,14 @@ class Uploader(Client):
                 return
             if not answer.is_ok:
                 self.wait(0.05, 0.5, 3.0)
+                if known.may_end_early and rng.random() < 0.5:
+                    self.end_here(known)
+
+    def end_here(self, known: Known) -> None:
+        """Say that what is there is all, as one does who gives a slow body up."""
+        at = self.head(known)
+        if at is not None and not known.is_complete and not known.may_be_gone:
+            self.patch(known, at, 0, ends=True)
 
     def new(self, number: str, length: int, **more: Any) -> Known:
         """An upload to be made."""

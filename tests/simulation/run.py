@@ -61,10 +61,12 @@ def run(
     real.calls.mkdir(root)
     database.reset(_TABLES)
     settings.TUSBRIDGE = scenario.options
+    patches.set_long(scenario.long_bytes)
     patches.seed_ids(seed)
     random.seed(seed)
     world: Any = World(chooser, tells=tells)
     world.objects, world.shows_halves, world.overwrites = {}, False, False
+    world.leases, world.hangs = None, 0
     world.files = Files(world, root)
     here.world = world
     try:
@@ -89,7 +91,9 @@ def _play(world: Any, scenario: Scenario, seed: int) -> None:
         _check_leaks(world)
     if world.failure is None:
         world.is_calm = True
-        world.spawn("ending", Ending(world, site, ledger, scenario).run, Process("end"))
+        # in a process that has seen it all, or in a new one
+        process = site.processes[0] if scenario.ends_within else Process("end")
+        world.spawn("ending", Ending(world, site, ledger, scenario).run, process)
         world.run()
     if world.failure is None:
         _check_leaks(world)

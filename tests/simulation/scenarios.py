@@ -14,6 +14,11 @@ from tusbridge.service import UploadService
 from tusbridge.signals import upload_completed
 
 SLOW = (0.0, 0.0, 0.0, 1.0, 8.0, 125.0, 300.0)
+SLOW_CALLS = (
+    *(("copy",), ("copy",), ("pwritev",), ("fdatasync", "fsync"), ("rename", "link", "unlink")),
+    *(("UPDATE",), ("pwritev", "fdatasync", "fsync", "copy")),
+)
+SLOW_SECONDS = (0.4, 2.0, 5.0)
 
 
 class Scenario:
@@ -21,7 +26,14 @@ class Scenario:
 
     name = "uploads"
     stores: tuple[str, ...] = ("default", "default", "objects", "own")
-    faults = frozenset({"pause", "stop", "kill", "kill-all", "full", "eio", "fail", "lost", "late"})
+    faults = frozenset(
+        {
+            *("pause", "stop", "kill", "kill-all", "full", "eio", "fail", "lost", "late"),
+            "no-thread",
+        }
+    )
+    # of a hundred runs, how many have a call that is slow, and no hard links
+    slow_runs, linkless_runs = 20, 25
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -34,6 +46,8 @@ class Scenario:
         self.receiver_seconds = rng.choice(SLOW)
         self.receiver_raises = rng.random() < 0.1
         self.foreign: dict[str, bytes] = {}
+        self.long_bytes = rng.choice((None, None, None, 4))
+        self.ends_within = rng.random() < 0.5
 
     @property
     def allowed(self) -> frozenset[str]:
@@ -54,8 +68,11 @@ class Scenario:
         """Bring the actors in."""
         self.world, self.site, self.ledger = world, site, ledger
         rng, files = self.rng, world.files  # type: ignore[attr-defined]
-        files.has_links = rng.random() < 0.75
+        files.has_links = rng.random() * 100 >= self.linkless_runs
         files.writes_short = rng.random() < 0.2
+        files.copies_short = rng.random() < 0.3
+        if rng.random() * 100 < self.slow_runs:
+            files.slow = dict.fromkeys(rng.choice(SLOW_CALLS), rng.choice(SLOW_SECONDS))
         if rng.random() < 0.25:
             files.other_disks = (self.media + "/",)
         world.shows_halves, world.overwrites = rng.random() < 0.5, rng.random() < 0.5  # type: ignore[attr-defined]
@@ -77,7 +94,8 @@ class Scenario:
         """A client with a file."""
         uploader = self.client(Uploader, f"up{number}")
         length = self.rng.choice((0, 1, 7, 12, 24))
-        known = uploader.new(number, length, is_deferred=self.rng.random() < 0.2, **more)
+        known = uploader.new(number, length, is_deferred=self.rng.random() < 0.3, **more)
+        known.may_end_early = known.is_deferred and self.rng.random() < 0.5
 
         def work() -> None:
             if uploader.begin(known):
@@ -178,6 +196,8 @@ class Scenario:
         if self.durability == "process":
             for known in self.ledger.uploads:
                 known.may_be_damaged = True
+                # what is told from now on counts again
+                known.told = 0
 
 
 def _listen(signal: Signal, receiver: Any) -> None:

@@ -7,6 +7,7 @@ late closes nobody else's.
 import errno
 import io
 import os
+import random
 from typing import Any
 
 from tests.simulation import real
@@ -40,7 +41,9 @@ class Files:
         # folders between which there are no links and renames
         self.other_disks: tuple[str, ...] = ()
         self.has_links = True
-        self.writes_short = False
+        self.writes_short = self.copies_short = False
+        # calls, by their first words, and seconds that each takes, about
+        self.slow: dict[str, float] = {}
         self.touched: dict[int, float] = {}
 
     def is_ours(self, path: Any) -> str | None:
@@ -59,6 +62,18 @@ class Files:
         fault = world.step(text, kind)
         if fault is not None and fault[0] == "eio":
             raise OSError(errno.EIO, "the disk fails", path)
+        if self.slow:
+            self.linger(call.partition(" ")[0])
+
+    def linger(self, call: str) -> None:
+        """Take as long as such a call takes in this run: not at all, so long, or twice as long."""
+        world, seconds = self.world, self.slow.get(call)
+        if seconds is None or world.is_calm or world.current is None:
+            return
+        dice = random.Random(f"{world.current.name} {world.current.steps}").choice((0, 0, 1, 2))
+        if dice:
+            world.tell(f"   slow: {dice * seconds} seconds")
+            world.sleep(dice * seconds)
 
     def check_room(self) -> None:
         """:raises OSError: the disk is full just now."""
@@ -249,7 +264,7 @@ def copy_file_range(source: int, target: int, count: int, *rest: Any, **more: An
     name = its.get(source).path[len(its.prefix) :]
     its.step(f"copy {count} bytes from {name} to", its.get(target).path)
     its.check_room()
-    data = os_.read(its.get(source).fd, count)
+    data = os_.read(its.get(source).fd, min(count, 5) if its.copies_short else count)
     real_fd = its.get(target).fd
     written = os_.write(real_fd, data)
     os_.utime(real_fd, (its.world.wall, its.world.wall))
@@ -315,7 +330,7 @@ def link(source: Any, target: Any, **more: Any) -> None:
         return
     its, to = files(), os.fspath(target)
     its.step(f"link as {to[len(its.prefix) :]}", ours)
-    if _exists(ours) and not its.has_links:
+    if _exists(ours) and not _exists(to) and not its.has_links:
         raise OSError(errno.EPERM, "no hard links here")
     its.check_disks(ours, to)
     its.check_room()
