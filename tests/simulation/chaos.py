@@ -5,6 +5,7 @@ others are taken out still come at the same place.
 """
 
 import random
+from collections.abc import Collection
 from typing import Any
 
 from tests.simulation.world import Actor
@@ -28,7 +29,8 @@ WEIGHTS = {"pause": 6, "stop": 3, "kill": 3, "kill-all": 1, "power": 4, "eio": 2
 # Steps, by how they begin, at which the faults of some runs gather: one call that is slow or fails
 # again and again is how disks, databases and networks go wrong.
 FOCUSES = (
-    *("pwritev", "pwritev", "pwritev", "copy", "copy", "lock", "pread", "rename", "link", "mkdir"),
+    *("pwritev", "pwritev", "pwritev", "copy", "copy", "copy", "lock", "pread", "rename", "link"),
+    *("mkdir", "fsync"),
     *("fdatasync", "fsync", "ftruncate", "unlink", "open", "close", "start", "storage:"),
     *("UPDATE", "UPDATE", "INSERT", "SELECT", "COMMIT", "receiver", "answer"),
 )
@@ -48,10 +50,18 @@ class Chance:
         kinds = sorted(allowed)
         weights = [WEIGHTS.get(kind, 1) for kind in kinds]
         # in some runs a few kinds of faults come again and again
-        palette = rng.choices(kinds, weights, k=rng.choice((1, 2, 9)))
+        palette = rng.choices(kinds, weights, k=rng.choice((1, 2, 9))) if kinds else []
+        count = count if kinds else 0
         self._planned = [rng.choice(palette) for _ in range(count)]
         self._focus = rng.choice(FOCUSES) if rng.random() < 0.4 else ""
         self._focused_strike = rng.choice(FOCUSED_STRIKES)
+
+    def gather(self, calls: Collection[str], *, kinds: tuple[str, ...]) -> None:
+        """What is slow fails as well: have one more fault at such calls, in most runs."""
+        if calls and self._rng.random() < 0.7:
+            self._focus = self._rng.choice(sorted(calls))
+            self._focused_strike = self._rng.choice(FOCUSED_STRIKES)
+            self._planned.insert(0, self._rng.choice(kinds))
 
     def at_step(self, world: Any, actor: Actor, what: str, kind: str) -> Decision | None:
         """What happens at this step."""

@@ -79,7 +79,7 @@ class Ending:
         return all(_has_its_bytes(part) for part in damaged)
 
     def _send_rest(self, known: Known, upload: Any) -> None:
-        self.ledger.told(known, upload.offset, known.told, "HEAD in the end")
+        self.ledger.told(known, upload.offset, known.before, "HEAD in the end")
         service = UploadService()
         if not known.completes_itself:
             self._complete_as_asked(service, known, upload)
@@ -94,7 +94,7 @@ class Ending:
 
     def _complete_as_asked(self, service: UploadService, known: Known, upload: Any) -> None:
         rest = known.text[upload.offset :]
-        if rest:
+        if rest and not known.may_end_early:
             chunk = service.begin_chunk(upload, upload.offset, len(rest), again=lambda: upload)
             chunk.feed([rest])
             chunk.commit({})

@@ -28,6 +28,8 @@ class Known:
     # its client may say that what is there is all; whether it is known how much that is
     may_end_early: bool = False
     is_length_told: bool = False
+    # power cuts since which bytes may be lost
+    cuts: int = 0
     parts: list["Known"] = field(default_factory=list)
     expires_at: float = float("inf")
 
@@ -43,6 +45,11 @@ class Known:
             parts = [part.whole for part in self.parts]
             return None if None in parts else b"".join(part or b"" for part in parts)
         return None if self.may_end_early and not self.is_length_told else self.text
+
+    @property
+    def before(self) -> tuple[int, int]:
+        """What was told, of those who are about to ask: an offset, and behind how many cuts."""
+        return self.told, self.cuts
 
     def learn(self, length: int | None) -> None:
         """The upload's length, once it has one."""
@@ -69,8 +76,11 @@ class Ledger:
         """The upload of that id."""
         return next((one for one in self.uploads if one.upload_id == upload_id), None)
 
-    def told(self, known: Known, offset: int, floor: int, how: str) -> None:
-        """A client is told an offset; ``floor`` is what was told before it asked."""
+    def told(self, known: Known, offset: int, before: tuple[int, int], how: str) -> None:
+        """A client is told an offset; ``before`` is the upload's when it asked."""
+        floor, cuts = before
+        if cuts != known.cuts:
+            return  # an answer that was on its way when the power went
         if offset < min(floor, known.told):
             self.world.fail(
                 "offset", f"{known.name}: {how} tells {offset}, {floor} was told before"

@@ -86,6 +86,9 @@ def _play(world: Any, scenario: Scenario, seed: int) -> None:
     site.on_cut = scenario.cut
     ledger = Ledger(world)
     scenario.set_up(world, site, ledger)
+    if isinstance(world.chooser, Chance):
+        kinds = [kind for kind in ("eio", "full", "kill", "pause") if kind in scenario.allowed]
+        world.chooser.gather(world.files.slow if kinds else (), kinds=tuple(kinds))
     world.run()
     if world.failure is None:
         _check_leaks(world)

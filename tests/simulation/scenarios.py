@@ -32,8 +32,9 @@ class Scenario:
             "no-thread",
         }
     )
-    # of a hundred runs, how many have a call that is slow, and no hard links
-    slow_runs, linkless_runs = 20, 25
+    # of a hundred runs, how many have calls that are slow; which, and how many seconds, about
+    slow_runs = 20
+    slow_calls, slow_seconds = SLOW_CALLS, SLOW_SECONDS
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -68,11 +69,13 @@ class Scenario:
         """Bring the actors in."""
         self.world, self.site, self.ledger = world, site, ledger
         rng, files = self.rng, world.files  # type: ignore[attr-defined]
-        files.has_links = rng.random() * 100 >= self.linkless_runs
         files.writes_short = rng.random() < 0.2
-        files.copies_short = rng.random() < 0.3
         if rng.random() * 100 < self.slow_runs:
-            files.slow = dict.fromkeys(rng.choice(SLOW_CALLS), rng.choice(SLOW_SECONDS))
+            files.slow = dict.fromkeys(rng.choice(self.slow_calls), rng.choice(self.slow_seconds))
+        # where copies are slow they mostly have to be made, and take some calls each
+        is_copying = "copy" in files.slow and rng.random() < 0.7
+        files.has_links = not is_copying and rng.random() < 0.75
+        files.copies_short = rng.random() < (0.6 if is_copying else 0.2)
         if rng.random() < 0.25:
             files.other_disks = (self.media + "/",)
         world.shows_halves, world.overwrites = rng.random() < 0.5, rng.random() < 0.5  # type: ignore[attr-defined]
@@ -198,6 +201,7 @@ class Scenario:
                 known.may_be_damaged = True
                 # what is told from now on counts again
                 known.told = 0
+                known.cuts += 1
 
 
 def _listen(signal: Signal, receiver: Any) -> None:
@@ -208,6 +212,9 @@ class Concatenations(Scenario):
     """Parts, and final uploads of them, some of which wait."""
 
     name = "concat"
+    slow_runs = 60
+    slow_calls = (("copy",), ("copy",), ("copy",), ("copy", "link", "rename"), *SLOW_CALLS)
+    slow_seconds = (1.5, 2.0, 5.0)
 
     def people(self) -> None:
         rng = self.rng
@@ -221,7 +228,7 @@ class Concatenations(Scenario):
         for number in range(rng.choice((1, 1, 2, 3))):
             chosen = parts if rng.random() < 0.7 else rng.choices(parts, k=rng.randint(1, 3))
             final = self.join(chosen, f"final{number}")
-            for at in range(rng.choice((0, 1, 1, 2))):
+            for at in range(rng.choice((0, 1, 2, 3))):
                 self.heads(final, f"heads{number}{at}f")
             if rng.random() < 0.2:
                 self.delete(final, f"delete{number}f")
@@ -251,13 +258,14 @@ class Concatenations(Scenario):
             known.text = b"".join(part.text for part in parts)
             request = creation(None, 0, "final", f"final;{' '.join(ids)} {name}")
             for _ in range(4):
+                before = (0, known.cuts)
                 answer = client.ask(
                     "join", lambda: UploadService().concatenate(request, ids, _nobody())
                 )
                 if answer.is_ok:
                     known.upload_id = answer.value.upload_id
                     if not answer.value.is_waiting:
-                        self.ledger.told(known, answer.value.offset, 0, "201")
+                        self.ledger.told(known, answer.value.offset, before, "201")
                     return
                 client.wait(0.5, 3.0)
 
