@@ -114,7 +114,9 @@ class Ending:
         if found is None:
             self.world.fail("lost", f"{known.name} is complete, and {row.file} is not there")
         elif known.whole is not None and found != known.whole:
-            self.world.fail("wrong", f"{known.name} is complete with {found!r}, not {known.whole!r}")
+            self.world.fail(
+                "wrong", f"{known.name} is complete with {found!r}, not {known.whole!r}"
+            )
         elif len(found) < known.told:
             self.world.fail("wrong", f"{known.name} is complete with {found!r} of {known.told}")
 
