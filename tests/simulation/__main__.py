@@ -6,6 +6,7 @@ It sets ``PYTHONHASHSEED`` and begins anew, for a run has to be the same each ti
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -39,12 +40,26 @@ def _one_job(arguments: argparse.Namespace) -> int:
 
     World.skips = frozenset(filter(None, arguments.skip.split(",")))
     many = Many(arguments.only, keep_going=arguments.keep_going, tells=arguments.story)
+    _leave_nothing(settings.PLACE)
     try:
         run.set_up()
         last = arguments.seed + arguments.runs * arguments.stride
         return many.run(range(arguments.seed, last, arguments.stride), arguments.seconds)
     finally:
         shutil.rmtree(settings.PLACE, ignore_errors=True)
+
+
+def _leave_nothing(place: str) -> None:
+    """Remove the folder also when told to stop. Threads that are in the midst of a run may write
+    until the very end, so another process does it behind that."""
+
+    def stop(number: int, frame: object) -> None:
+        remove = 'sleep 0.3; rm -rf -- "$1"'
+        os.posix_spawn("/bin/sh", ["sh", "-c", remove, "sh", place], os.environ)
+        os._exit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
 
 
 def _several_jobs(arguments: argparse.Namespace, given: list[str]) -> int:
@@ -60,12 +75,18 @@ def _several_jobs(arguments: argparse.Namespace, given: list[str]) -> int:
         )
         for at in range(count)
     ]
-    while any(job.poll() is None for job in jobs):
-        time.sleep(0.2)
-        if any(job.poll() for job in jobs) and not arguments.keep_going:
-            for job in jobs:
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        while any(job.poll() is None for job in jobs):
+            time.sleep(0.2)
+            if any(job.poll() for job in jobs) and not arguments.keep_going:
+                break
+    finally:
+        for job in jobs:
+            if job.poll() is None:
                 job.terminate()
-    return max(abs(job.wait()) for job in jobs)
+        codes = [abs(job.wait()) for job in jobs]
+    return max(codes)
 
 
 def main(given: list[str]) -> int:

@@ -70,7 +70,8 @@ class Many:
         each = spent * 1000 / max(self.done, 1)
         print(
             f"{self.done} runs, {self.done / spent:.0f} a second, {each:.1f} ms and "
-            f"{self.steps // max(self.done, 1)} steps each, {sum(self.kinds.values())} failed, next is seed {self.next}",
+            f"{self.steps // max(self.done, 1)} steps each, {sum(self.kinds.values())} failed; "
+            f"the next seed is {self.next}",
             flush=True,
             file=sys.stderr,
         )

@@ -9,11 +9,11 @@ from typing import Any
 from tests.simulation import database, patches, real
 from tests.simulation.chaos import Chance, Decision, Key, Replay
 from tests.simulation.checks import Ending
+from tests.simulation.disk import Files
 from tests.simulation.kinds import scenario_of
 from tests.simulation.known import Ledger
 from tests.simulation.scenarios import Scenario
 from tests.simulation.site import Site
-from tests.simulation.syscalls import Files
 from tests.simulation.world import Process, World, here
 
 _TABLES = ("tusbridge_upload", "gallery_video")
