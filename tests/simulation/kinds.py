@@ -9,8 +9,8 @@ from tests.simulation.worse import Hanging, PartsAndPowerCuts, PowerCuts
 
 KINDS: tuple[tuple[type[Scenario], int], ...] = (
     (Scenario, 8),
-    (Concatenations, 6),
-    (Fronted, 5),
+    (Concatenations, 7),
+    (Fronted, 6),
     (Imported, 2),
     (Chunked, 4),
     (PowerCuts, 3),

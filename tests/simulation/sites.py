@@ -11,7 +11,7 @@ from tests.gallery.models import Video
 from tests.simulation.clients import Client, Uploader, pieces_of
 from tests.simulation.database import read, rows
 from tests.simulation.known import Known
-from tests.simulation.scenarios import Scenario
+from tests.simulation.scenarios import SLOW_CALLS, Scenario
 from tusbridge.models import Upload
 from tusbridge.service import UploadService
 
@@ -121,6 +121,9 @@ class Chunked(Scenario):
 
     name = "chunks"
     stores = ("default", "objects")
+    slow_runs = 45
+    slow_calls = (("pwritev",), ("pwritev",), *SLOW_CALLS)
+    slow_seconds = (2.0, 5.0, 9.0)
 
     def people(self) -> None:
         for number in range(self.rng.choice((1, 1, 2))):

@@ -12,7 +12,7 @@ def _bring_power_cuts(scenario: Scenario) -> None:
 
     def work() -> None:
         for _ in range(client.rng.choice((1, 1, 2))):
-            client.wait(0.02, 0.3, 1.0, 5.0, 12.0)
+            client.wait(0.02, 0.3, 1.0, 5.0, 12.0, 25.0)
             scenario.world.tell("-- the power goes")
             scenario.site.cut(client.rng.randrange(1 << 30))
 
@@ -24,6 +24,10 @@ class PowerCuts(Scenario):
 
     name = "power"
     stores = ("default", "default", "objects")
+    # so slow that others begin a segment of their own behind what is being written
+    slow_runs = 50
+    slow_calls = (("pwritev",), ("pwritev",), ("fdatasync", "fsync"))
+    slow_seconds = (5.0, 9.0)
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
@@ -32,6 +36,8 @@ class PowerCuts(Scenario):
     def people(self) -> None:
         super().people()
         for known in list(self.ledger.uploads):
+            if self.rng.random() < 0.6:
+                self.second(known, f"again{known.name}")
             for at in range(self.rng.choice((1, 2, 3))):
                 self.heads(known, f"looks{known.name}{at}")
         _bring_power_cuts(self)
