@@ -9,8 +9,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import warnings
+from pathlib import Path
 
 
 def _arguments(given: list[str]) -> argparse.Namespace:
@@ -23,6 +25,7 @@ def _arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--only", default="", help="kinds of runs, by their names")
     parser.add_argument("--keep-going", action="store_true", help="count failures by kind")
     parser.add_argument("--skip", default="", help="kinds of failures to pass over")
+    parser.add_argument("--totals", default="", help="a file to which a job adds what it did")
     parser.add_argument("--story", action="store_true", help="tell each run")
     return parser.parse_args(given)
 
@@ -46,6 +49,9 @@ def _one_job(arguments: argparse.Namespace) -> int:
         last = arguments.seed + arguments.runs * arguments.stride
         return many.run(range(arguments.seed, last, arguments.stride), arguments.seconds)
     finally:
+        if arguments.totals:
+            with Path(arguments.totals).open("a") as totals:
+                totals.write(f"{many.done} {many.steps} {many.failed}\n")
         shutil.rmtree(settings.PLACE, ignore_errors=True)
 
 
@@ -64,6 +70,22 @@ def _leave_nothing(place: str) -> None:
 
 def _several_jobs(arguments: argparse.Namespace, given: list[str]) -> int:
     """The worst exit code; the first job that fails ends the others."""
+    began = time.monotonic()
+    with tempfile.NamedTemporaryFile("r", prefix="tusbridge-simulation-") as totals:
+        code = _run_jobs(arguments, [*given, "--totals", totals.name])
+        done = [[int(number) for number in line.split()] for line in totals]
+    runs, steps, failed = (
+        (sum(numbers) for numbers in zip(*done, strict=True)) if done else (0,) * 3
+    )
+    seconds = max(time.monotonic() - began, 0.1)
+    print(
+        f"in all {runs} runs in {seconds:.0f} seconds, {runs / seconds:.1f} a second, "
+        f"{steps} steps; {failed} failed"
+    )
+    return code
+
+
+def _run_jobs(arguments: argparse.Namespace, given: list[str]) -> int:
     command = [sys.executable, "-m", "tests.simulation", *given]
     count = arguments.jobs
     jobs = [

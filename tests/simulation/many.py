@@ -46,6 +46,11 @@ class Many:
             print(f"{count:6} {kind}")
         return 1 if self.kinds else 0
 
+    @property
+    def failed(self) -> int:
+        """How many runs failed."""
+        return self.kinds.total()
+
     def _failed(self, outcome: Outcome) -> None:
         assert outcome.failure is not None
         self.kinds[outcome.failure[0].split(":")[0]] += 1
@@ -70,7 +75,7 @@ class Many:
         each = spent * 1000 / max(self.done, 1)
         print(
             f"{self.done} runs, {self.done / spent:.0f} a second, {each:.1f} ms and "
-            f"{self.steps // max(self.done, 1)} steps each, {sum(self.kinds.values())} failed; "
+            f"{self.steps // max(self.done, 1)} steps each, {self.failed} failed; "
             f"the next seed is {self.next}",
             flush=True,
             file=sys.stderr,
