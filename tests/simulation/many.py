@@ -1,5 +1,6 @@
 """Many runs one behind the other, and what is told of those that fail."""
 
+import gc
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -8,6 +9,9 @@ from tests.simulation import real, shrink
 from tests.simulation.run import Outcome, run
 from tests.simulation.stories import lines_of
 
+# Runs between two collections of garbage, which is not collected within a run: what is closed then
+# depends on its time.
+_COLLECTED = 100
 # Seconds between two lines that say how far it is.
 _TELL_SECONDS = 10.0
 # So many failures of a sort are shrunk, which takes as long as a hundred runs.
@@ -39,6 +43,8 @@ class Many:
                 self._failed(outcome)
                 if not self._keep_going:
                     break
+            if not self.done % _COLLECTED:
+                gc.collect()
             if real.perf_counter() - self._told > _TELL_SECONDS:
                 self._tell()
         self._tell()
