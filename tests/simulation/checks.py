@@ -157,7 +157,8 @@ class Ending:
         stored = [name for name in self._stored() if name not in owned]
         # what a crash in mid-attach leaves is for the site to find, and docs/design.md says so
         stored = [name for name in stored if not name.startswith("videos/")]
-        return stored + list(_files_below(self.scenario.partials))
+        above = len(self.scenario.partials.rpartition("/")[0]) + 1
+        return stored + [path[above:] for path in _files_below(self.scenario.partials)]
 
     def _check_heard(self) -> None:
         if not self.scenario.listens:
