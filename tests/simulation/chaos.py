@@ -5,6 +5,7 @@ others are taken out still come at the same place.
 """
 
 import random
+from collections.abc import Collection
 from typing import Any
 
 from tests.simulation.world import Actor
@@ -16,7 +17,7 @@ PAUSES = (0.4, 1.2, 3.0, 4.5, 7.0, 12.0, 40.0, 130.0, 200.0, 700.0)
 # What each kind of step can meet, besides a pause or a death.
 FAULTS_OF = {
     "sql": ("fail", "lost"),
-    "insert": ("fail", "lost", "late"),
+    "change": ("fail", "lost", "late"),
     "commit": ("fail", "lost"),
     "fs": ("eio",),
     "close": ("eio",),
@@ -24,7 +25,16 @@ FAULTS_OF = {
     "storage": ("fail", "lost"),
 }
 ANYWHERE = frozenset({"pause", "stop", "kill", "kill-all", "power", "full"})
-WEIGHTS = {"pause": 6, "stop": 3, "kill": 3, "kill-all": 1, "power": 4}
+WEIGHTS = {"pause": 6, "stop": 3, "kill": 3, "kill-all": 1, "power": 4, "eio": 2}
+# Steps, by how they begin, at which the faults of some runs gather: one call that is slow or fails
+# again and again is how disks, databases and networks go wrong.
+FOCUSES = (
+    *("pwritev", "pwritev", "pwritev", "copy", "copy", "copy", "lock", "pread", "rename", "link"),
+    *("mkdir", "fsync"),
+    *("fdatasync", "fsync", "ftruncate", "unlink", "open", "close", "start", "storage:"),
+    *("UPDATE", "UPDATE", "INSERT", "SELECT", "COMMIT", "receiver", "answer"),
+)
+FOCUSED_STRIKES = (0.5, 0.2, 0.07)
 
 
 class Chance:
@@ -40,13 +50,25 @@ class Chance:
         kinds = sorted(allowed)
         weights = [WEIGHTS.get(kind, 1) for kind in kinds]
         # in some runs a few kinds of faults come again and again
-        palette = rng.choices(kinds, weights, k=rng.choice((1, 2, 9)))
+        palette = rng.choices(kinds, weights, k=rng.choice((1, 2, 9))) if kinds else []
+        count = count if kinds else 0
         self._planned = [rng.choice(palette) for _ in range(count)]
+        self._focus = rng.choice(FOCUSES) if rng.random() < 0.4 else ""
+        self._focused_strike = rng.choice(FOCUSED_STRIKES)
+
+    def gather(self, calls: Collection[str], *, kinds: tuple[str, ...]) -> None:
+        """What is slow fails as well: have one more fault at such calls, in most runs."""
+        if calls and self._rng.random() < 0.7:
+            self._focus = self._rng.choice(sorted(calls))
+            self._focused_strike = self._rng.choice(FOCUSED_STRIKES)
+            self._planned.insert(0, self._rng.choice(kinds))
 
     def at_step(self, world: Any, actor: Actor, what: str, kind: str) -> Decision | None:
         """What happens at this step."""
-        dice = self._rng.random()
-        if dice < self._strike and self._planned and kind != "client":
+        dice, strike = self._rng.random(), self._strike
+        if self._focus and what.startswith(self._focus):
+            strike = self._focused_strike
+        if dice < strike and self._planned and kind != "client":
             decision = self._strike_now(kind)
         elif dice > 1 - self._switch:
             decision = self._switch_now(world, actor)

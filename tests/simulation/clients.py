@@ -53,7 +53,7 @@ class Client:
 
     def head(self, known: Known, *, patience: float = 25.0) -> int | None:
         """Where to go on; None: not told."""
-        floor, was_gone = known.told, known.is_gone
+        before, was_gone = known.before, known.is_gone
 
         def work() -> AbstractUpload:
             return UploadService().head(known.upload_id, NOBODY)
@@ -63,8 +63,9 @@ class Client:
             self.ledger.check_lives(known, was_gone, "HEAD")
             upload: AbstractUpload = answer.value
             known.is_complete = known.is_complete or upload.is_complete
+            known.learn(upload.length)
             if not upload.is_waiting:
-                self.ledger.told(known, upload.offset, floor, "HEAD")
+                self.ledger.told(known, upload.offset, before, "HEAD")
             return None if upload.is_waiting else upload.offset
         if isinstance(answer.error, UploadNotFound | UploadGone):
             self.ledger.check_may_be_gone(known, "HEAD", answer.error.code)
@@ -77,7 +78,7 @@ class Client:
         size = rng.choice((0, 0, len(known.text), rng.randint(0, len(known.text))))
         body = known.text[:size]
         request = creation(None if known.is_deferred else len(known.text), size, known.kind)
-        at_hand = rng.random() < 0.6
+        at_hand, before = rng.random() < 0.6, (0, known.cuts)
 
         def work() -> AbstractUpload:
             service = UploadService()
@@ -95,12 +96,14 @@ class Client:
         if not answer.is_ok:
             return False
         known.upload_id = answer.value.upload_id
-        self.ledger.told(known, size, 0, "201")
+        self.ledger.told(known, size, before, "201")
         return True
 
-    def patch(self, known: Known, offset: int, count: int, *, patience: float = 25.0) -> Answer:
-        """Send the bytes from an offset on."""
-        rng, floor, was_gone = self.rng, known.told, known.is_gone
+    def patch(
+        self, known: Known, offset: int, count: int, *, patience: float = 25.0, ends: bool = False
+    ) -> Answer:
+        """Send the bytes from an offset on; ``ends``: they are the last ones."""
+        rng, before, was_gone = self.rng, known.before, known.is_gone
         body = known.text[offset : offset + count]
         tells = known.is_deferred and (offset + len(body) == len(known.text) or rng.random() < 0.3)
         checked = rng.random() < 0.2
@@ -108,11 +111,11 @@ class Client:
         request = AppendRequest(
             offset=offset,
             content_length=len(body),
-            length=len(known.text) if tells else None,
+            length=offset + count if ends else len(known.text) if tells else None,
             checksum=checksum if checked else None,
         )
         at_hand, how = rng.random() < 0.4, rng.choice(_ENDS)
-        pieces = _pieces(body, rng)
+        pieces = pieces_of(body, rng)
         waits = [rng.choice((0.0, 0.0, 0.0, 0.0, 0.3, 1.1)) for _ in pieces]
 
         def work() -> int:
@@ -135,7 +138,7 @@ class Client:
         answer = self.ask("patch", work, patience=patience)
         if answer.is_ok:
             self.ledger.check_lives(known, was_gone, "PATCH")
-            self.ledger.told(known, answer.value, floor, "204")
+            self.ledger.told(known, answer.value, before, "204")
         elif isinstance(answer.error, UploadNotFound | UploadGone):
             self.ledger.check_may_be_gone(known, "PATCH", answer.error.code)
             known.may_be_gone = True
@@ -181,7 +184,7 @@ class Uploader(Client):
                 self.wait(0.2, 1.0, 4.0)
                 continue
             left = len(known.text) - at
-            if known.is_complete and not left:
+            if known.is_complete and (not left or known.may_end_early):
                 return
             count = rng.choice((left, left, rng.randint(0, left)))
             answer = self.patch(known, at, count, patience=rng.choice((1.5, 3.0, 8.0, 25.0)))
@@ -189,6 +192,14 @@ class Uploader(Client):
                 return
             if not answer.is_ok:
                 self.wait(0.05, 0.5, 3.0)
+                if known.may_end_early and rng.random() < 0.5:
+                    self.end_here(known)
+
+    def end_here(self, known: Known) -> None:
+        """Say that what is there is all, as one does who gives a slow body up."""
+        at = self.head(known)
+        if at is not None and not known.is_complete and not known.may_be_gone:
+            self.patch(known, at, 0, ends=True)
 
     def new(self, number: str, length: int, **more: Any) -> Known:
         """An upload to be made."""
@@ -197,7 +208,8 @@ class Uploader(Client):
         return known
 
 
-def _pieces(body: bytes, rng: random.Random) -> list[bytes]:
+def pieces_of(body: bytes, rng: random.Random) -> list[bytes]:
+    """The body as it may come in: whole, or in some pieces."""
     if not body:
         return []
     size = rng.choice((len(body), max(1, len(body) // 2), max(1, len(body) // 3)))

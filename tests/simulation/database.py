@@ -4,6 +4,7 @@ most of its time on.
 """
 
 import json
+import random
 import sqlite3
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,9 @@ _real_rollback = base.DatabaseWrapper._rollback
 # Simulated seconds for which a statement waits for another's transaction.
 _PATIENCE = 5.0
 _pool: list[sqlite3.Connection] = []
+_KINDS = {"SELECT": "sql", "INSERT": "change", "UPDATE": "change", "DELETE": "change"}
+# connections whose commits do not wait for the disk just now
+_careless: set[int] = set()
 # by connection: Django's wrapper that has it, and whose it is
 _used: dict[int, tuple[sqlite3.Connection, Any, Process | None]] = {}
 
@@ -82,15 +86,21 @@ def _execute(self: Any, query: str, params: Any = None) -> Any:
 
 def _run(world: World, cursor: Any, query: str, params: Any) -> Any:
     verb = query.split(" ", 1)[0]
-    kind = {"INSERT": "insert", "SELECT": "sql", "UPDATE": "sql", "DELETE": "sql"}.get(
-        verb, "begin"
-    )
+    if verb == "PRAGMA":
+        _notice_pragma(cursor, query)
+        return _real_execute(cursor, query, params)
+    kind = _KINDS.get(verb, "begin")
     fault = world.step(_told(verb, query, params) if world.story is not None else verb, kind)
+    world.files.linger(verb)  # type: ignore[attr-defined]
     if fault is not None and fault[0] == "fail":
         raise sqlite3.OperationalError("the database fails")
     if fault is not None and fault[0] == "late":
-        _later(world, query, params, fault[1])
+        # within a transaction it would go with the connection
+        if not cursor.connection.in_transaction:
+            _later(world, query, params, fault[1])
         raise sqlite3.OperationalError("the connection was given up")
+    if kind == "change":
+        _keep_leases(world, cursor)
     deadline = world.now + _PATIENCE
     while True:
         try:
@@ -105,6 +115,38 @@ def _run(world: World, cursor: Any, query: str, params: Any) -> Any:
     if fault is not None and fault[0] == "lost":
         raise sqlite3.OperationalError("the connection is gone")
     return result
+
+
+def _notice_pragma(cursor: Any, query: str) -> None:
+    name, _, value = query.removeprefix("PRAGMA ").partition("=")
+    if name == "synchronous" and value:
+        (_careless.add if value == "NORMAL" else _careless.discard)(id(cursor.connection))
+
+
+def _keep_leases(world: Any, cursor: Any) -> None:
+    """Before a change that need not outlast a power cut: what there is if it does not. Whatever is
+    committed with care keeps all that was before."""
+    if id(cursor.connection) not in _careless or cursor.connection.in_transaction:
+        world.leases = None
+    elif world.leases is None:
+        columns = "lease_token, lease_until, progress_at, id"
+        found = cursor.connection.execute(f"SELECT {columns} FROM tusbridge_upload")
+        world.leases = found.fetchall()
+
+
+def cut(world: Any, rng: random.Random) -> None:
+    """The power goes: the last changes of leases alone may be undone."""
+    if world.leases is None or rng.random() < 0.5:
+        return
+    connection: Any = connections["default"]
+    connection.ensure_connection()
+    connection.connection.executemany(
+        "UPDATE tusbridge_upload SET lease_token = ?, lease_until = ?, progress_at = ? "
+        "WHERE id = ?",
+        world.leases,
+    )
+    world.tell("   the last changes of leases are undone")
+    world.leases = None
 
 
 def _told(verb: str, query: str, params: Any) -> str:

@@ -16,16 +16,25 @@ class Fronted(Scenario):
 
     name = "front"
     stores = ("default",)
+    slow_runs = 70
+    slow_calls = (("pwritev",), ("pwritev",), ("fdatasync",), ("pwritev", "fdatasync", "UPDATE"))
+    slow_seconds = (2.0, 5.0, 12.0)
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        # each second of the loop's costs steps
+        self.receiver_seconds = min(self.receiver_seconds, 3.0)
+        self.trickles = self.rng.random() < 0.6
 
     def people(self) -> None:
-        self.server = Server(self.world, self.site, 0, threads=self.rng.choice((1, 1, 2)))
+        self.server = Server(self.world, self.site, 0, threads=self.rng.choice((1, 1, 1, 2)))
         self.left = 0
-        for number in range(self.rng.choice((1, 2, 2, 3))):
+        for number in range(self.rng.choice((1, 2, 3, 3))):
             uploader = self.client(Slow, f"up{number}")
-            uploader.server = self.server
+            uploader.server, uploader.trickles = self.server, self.trickles
             known = uploader.new(str(number), self.rng.choice((7, 12, 24)))
-            for at in range(self.rng.choice((0, 0, 1))):
-                self.heads(known, f"heads{number}{at}")
+            if self.rng.random() < 0.15:
+                self.heads(known, f"heads{number}")
             self.left += 1
             self.bring(uploader, partial(self._upload, uploader, known))
 
@@ -43,6 +52,8 @@ class Slow(Uploader):
     """Sends bodies in pieces, with time between them."""
 
     server: Server
+    # few bytes at once, longer apart than the server waits for more before it writes
+    trickles = False
 
     def go_on_slowly(self, known: Known) -> None:
         """Send what is missing until all is there."""
@@ -58,7 +69,7 @@ class Slow(Uploader):
             self.wait(0.1, 1.0, 4.0)
 
     def _send(self, known: Known, at: int) -> None:
-        rng, world, floor = self.rng, self.world, known.told
+        rng, world, before = self.rng, self.world, known.before
         body = known.text[at:]
         fields = {
             "tus-resumable": "1.0.0",
@@ -68,18 +79,18 @@ class Slow(Uploader):
         }
         exchange = Exchange("PATCH", f"/files/{known.upload_id}", fields)
         self.server.begin(exchange)
-        cancels = rng.random() < 0.5
+        cancels = rng.random() < 0.6
         until = rng.randint(1, len(body)) if cancels else len(body)
         sent = 0
         while sent < until and not exchange.is_over:
-            self.wait(0.0, 0.1, 0.6, 1.2, 3.0)
-            size = min(rng.randint(1, 6), until - sent)
+            self.wait(*((0.6, 0.6, 0.8, 1.2, 3.0) if self.trickles else (0.0, 0.1, 0.6, 1.2, 3.0)))
+            size = min(rng.randint(1, 4 if self.trickles else 6), until - sent)
             piece, sent = body[sent : sent + size], sent + size
             is_more = sent < len(body)
             message = {"type": "http.request", "body": piece, "more_body": is_more}
             self.server.call(exchange.add, message)
         if cancels:
-            self.wait(0.0, 0.05, 0.6, 2.0)
+            self.wait(0.0, 0.0, 0.05, 0.3, 2.0)
             if rng.random() < 0.7:
                 world.tell("the request is cancelled")
                 self.server.cancel(exchange)
@@ -91,7 +102,7 @@ class Slow(Uploader):
         )
         world.tell(f"the answer is {exchange.status} {exchange.offset}")
         if exchange.status == 204 and exchange.offset is not None:
-            self.ledger.told(known, exchange.offset, floor, "204")
+            self.ledger.told(known, exchange.offset, before, "204")
 
 
 class Imported(Scenario):

@@ -5,13 +5,17 @@ import random
 from tests.simulation.families import Fronted, Imported, Starving, Unmounted
 from tests.simulation.scenarios import Concatenations, Scenario
 from tests.simulation.sites import Attached, Chunked, GivingBack
+from tests.simulation.worse import Hanging, PartsAndPowerCuts, PowerCuts
 
 KINDS: tuple[tuple[type[Scenario], int], ...] = (
     (Scenario, 8),
-    (Concatenations, 6),
-    (Fronted, 4),
-    (Imported, 3),
-    (Chunked, 3),
+    (Concatenations, 7),
+    (Fronted, 6),
+    (Imported, 2),
+    (Chunked, 4),
+    (PowerCuts, 3),
+    (PartsAndPowerCuts, 2),
+    (Hanging, 1),
     (Attached, 2),
     (GivingBack, 2),
     (Starving, 1),

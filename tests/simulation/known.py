@@ -25,6 +25,11 @@ class Known:
     may_be_damaged: bool = False
     is_given_away: bool = False
     completes_itself: bool = True
+    # its client may say that what is there is all; whether it is known how much that is
+    may_end_early: bool = False
+    is_length_told: bool = False
+    # power cuts since which bytes may be lost
+    cuts: int = 0
     parts: list["Known"] = field(default_factory=list)
     expires_at: float = float("inf")
 
@@ -32,6 +37,24 @@ class Known:
     def is_certain(self) -> bool:
         """Whether it must live."""
         return bool(self.upload_id) and not self.may_be_gone
+
+    @property
+    def whole(self) -> bytes | None:
+        """What the finished file must hold; None: that cannot be told."""
+        if self.kind == "final":
+            parts = [part.whole for part in self.parts]
+            return None if None in parts else b"".join(part or b"" for part in parts)
+        return None if self.may_end_early and not self.is_length_told else self.text
+
+    @property
+    def before(self) -> tuple[int, int]:
+        """What was told, of those who are about to ask: an offset, and behind how many cuts."""
+        return self.told, self.cuts
+
+    def learn(self, length: int | None) -> None:
+        """The upload's length, once it has one."""
+        if length is not None and self.may_end_early and self.kind != "final":
+            self.text, self.is_length_told = self.text[:length], True
 
 
 def text_of(seed: int, name: str, length: int) -> bytes:
@@ -53,17 +76,21 @@ class Ledger:
         """The upload of that id."""
         return next((one for one in self.uploads if one.upload_id == upload_id), None)
 
-    def told(self, known: Known, offset: int, floor: int, how: str) -> None:
-        """A client is told an offset; ``floor`` is what was told before it asked."""
-        if offset < floor and not known.may_be_damaged:
+    def told(self, known: Known, offset: int, before: tuple[int, int], how: str) -> None:
+        """A client is told an offset; ``before`` is the upload's when it asked."""
+        floor, cuts = before
+        if cuts != known.cuts:
+            return  # an answer that was on its way when the power went
+        if offset < min(floor, known.told):
             self.world.fail(
                 "offset", f"{known.name}: {how} tells {offset}, {floor} was told before"
             )
         if offset > len(known.text):
             self.world.fail("offset", f"{known.name}: {how} tells {offset} of {len(known.text)}")
         known.told = max(known.told, offset)
-        if known.may_be_damaged:
-            known.told = offset
+        if known.may_be_damaged and not (how == "HEAD" and offset < len(known.text)):
+            # the row's word, of bytes at which nobody may have looked since the power cut
+            known.told = 0
 
     def deleted(self, known: Known) -> None:
         """A DELETE was answered 204."""

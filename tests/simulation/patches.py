@@ -166,6 +166,17 @@ def acquire(self: Any, blocking: bool = True, timeout: float | None = None) -> b
     return True
 
 
+def set_long(bytes_: int | None) -> None:
+    """From how many bytes on files are completed behind the answer; None: as it is."""
+    from tusbridge import completing
+
+    if hasattr(completing, "COPY_WHILE_WAITING"):
+        completing.COPY_WHILE_WAITING = _LONG if bytes_ is None else bytes_
+
+
+_LONG = 64 * 1024 * 1024
+
+
 # -- what modules keep for a process
 
 

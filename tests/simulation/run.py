@@ -9,11 +9,11 @@ from typing import Any
 from tests.simulation import database, patches, real
 from tests.simulation.chaos import Chance, Decision, Key, Replay
 from tests.simulation.checks import Ending
+from tests.simulation.disk import Files
 from tests.simulation.kinds import scenario_of
 from tests.simulation.known import Ledger
 from tests.simulation.scenarios import Scenario
 from tests.simulation.site import Site
-from tests.simulation.syscalls import Files
 from tests.simulation.world import Process, World, here
 
 _TABLES = ("tusbridge_upload", "gallery_video")
@@ -61,10 +61,12 @@ def run(
     real.calls.mkdir(root)
     database.reset(_TABLES)
     settings.TUSBRIDGE = scenario.options
+    patches.set_long(scenario.long_bytes)
     patches.seed_ids(seed)
     random.seed(seed)
     world: Any = World(chooser, tells=tells)
     world.objects, world.shows_halves, world.overwrites = {}, False, False
+    world.leases, world.hangs = None, 0
     world.files = Files(world, root)
     here.world = world
     try:
@@ -84,12 +86,17 @@ def _play(world: Any, scenario: Scenario, seed: int) -> None:
     site.on_cut = scenario.cut
     ledger = Ledger(world)
     scenario.set_up(world, site, ledger)
+    if isinstance(world.chooser, Chance):
+        kinds = [kind for kind in ("eio", "full", "kill", "pause") if kind in scenario.allowed]
+        world.chooser.gather(world.files.slow if kinds else (), kinds=tuple(kinds))
     world.run()
     if world.failure is None:
         _check_leaks(world)
     if world.failure is None:
         world.is_calm = True
-        world.spawn("ending", Ending(world, site, ledger, scenario).run, Process("end"))
+        # in a process that has seen it all, or in a new one
+        process = site.processes[0] if scenario.ends_within else Process("end")
+        world.spawn("ending", Ending(world, site, ledger, scenario).run, process)
         world.run()
     if world.failure is None:
         _check_leaks(world)

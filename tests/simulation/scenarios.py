@@ -14,6 +14,11 @@ from tusbridge.service import UploadService
 from tusbridge.signals import upload_completed
 
 SLOW = (0.0, 0.0, 0.0, 1.0, 8.0, 125.0, 300.0)
+SLOW_CALLS = (
+    *(("copy",), ("copy",), ("pwritev",), ("fdatasync", "fsync"), ("rename", "link", "unlink")),
+    *(("UPDATE",), ("pwritev", "fdatasync", "fsync", "copy")),
+)
+SLOW_SECONDS = (0.4, 2.0, 5.0)
 
 
 class Scenario:
@@ -21,7 +26,15 @@ class Scenario:
 
     name = "uploads"
     stores: tuple[str, ...] = ("default", "default", "objects", "own")
-    faults = frozenset({"pause", "stop", "kill", "kill-all", "full", "eio", "fail", "lost", "late"})
+    faults = frozenset(
+        {
+            *("pause", "stop", "kill", "kill-all", "full", "eio", "fail", "lost", "late"),
+            "no-thread",
+        }
+    )
+    # of a hundred runs, how many have calls that are slow; which, and how many seconds, about
+    slow_runs = 20
+    slow_calls, slow_seconds = SLOW_CALLS, SLOW_SECONDS
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -34,6 +47,8 @@ class Scenario:
         self.receiver_seconds = rng.choice(SLOW)
         self.receiver_raises = rng.random() < 0.1
         self.foreign: dict[str, bytes] = {}
+        self.long_bytes = rng.choice((None, None, None, 4))
+        self.ends_within = rng.random() < 0.5
 
     @property
     def allowed(self) -> frozenset[str]:
@@ -54,8 +69,13 @@ class Scenario:
         """Bring the actors in."""
         self.world, self.site, self.ledger = world, site, ledger
         rng, files = self.rng, world.files  # type: ignore[attr-defined]
-        files.has_links = rng.random() < 0.75
         files.writes_short = rng.random() < 0.2
+        if rng.random() * 100 < self.slow_runs:
+            files.slow = dict.fromkeys(rng.choice(self.slow_calls), rng.choice(self.slow_seconds))
+        # where copies are slow they mostly have to be made, and take some calls each
+        is_copying = "copy" in files.slow and rng.random() < 0.7
+        files.has_links = not is_copying and rng.random() < 0.75
+        files.copies_short = rng.random() < (0.6 if is_copying else 0.2)
         if rng.random() < 0.25:
             files.other_disks = (self.media + "/",)
         world.shows_halves, world.overwrites = rng.random() < 0.5, rng.random() < 0.5  # type: ignore[attr-defined]
@@ -77,7 +97,8 @@ class Scenario:
         """A client with a file."""
         uploader = self.client(Uploader, f"up{number}")
         length = self.rng.choice((0, 1, 7, 12, 24))
-        known = uploader.new(number, length, is_deferred=self.rng.random() < 0.2, **more)
+        known = uploader.new(number, length, is_deferred=self.rng.random() < 0.3, **more)
+        known.may_end_early = known.is_deferred and self.rng.random() < 0.5
 
         def work() -> None:
             if uploader.begin(known):
@@ -178,6 +199,9 @@ class Scenario:
         if self.durability == "process":
             for known in self.ledger.uploads:
                 known.may_be_damaged = True
+                # what is told from now on counts again
+                known.told = 0
+                known.cuts += 1
 
 
 def _listen(signal: Signal, receiver: Any) -> None:
@@ -188,6 +212,9 @@ class Concatenations(Scenario):
     """Parts, and final uploads of them, some of which wait."""
 
     name = "concat"
+    slow_runs = 60
+    slow_calls = (("copy",), ("copy",), ("copy",), ("copy", "link", "rename"), *SLOW_CALLS)
+    slow_seconds = (1.5, 2.0, 5.0)
 
     def people(self) -> None:
         rng = self.rng
@@ -201,7 +228,7 @@ class Concatenations(Scenario):
         for number in range(rng.choice((1, 1, 2, 3))):
             chosen = parts if rng.random() < 0.7 else rng.choices(parts, k=rng.randint(1, 3))
             final = self.join(chosen, f"final{number}")
-            for at in range(rng.choice((0, 1, 1, 2))):
+            for at in range(rng.choice((0, 1, 2, 3))):
                 self.heads(final, f"heads{number}{at}f")
             if rng.random() < 0.2:
                 self.delete(final, f"delete{number}f")
@@ -231,13 +258,14 @@ class Concatenations(Scenario):
             known.text = b"".join(part.text for part in parts)
             request = creation(None, 0, "final", f"final;{' '.join(ids)} {name}")
             for _ in range(4):
+                before = (0, known.cuts)
                 answer = client.ask(
                     "join", lambda: UploadService().concatenate(request, ids, _nobody())
                 )
                 if answer.is_ok:
                     known.upload_id = answer.value.upload_id
                     if not answer.value.is_waiting:
-                        self.ledger.told(known, answer.value.offset, 0, "201")
+                        self.ledger.told(known, answer.value.offset, before, "201")
                     return
                 client.wait(0.5, 3.0)
 

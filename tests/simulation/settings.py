@@ -17,7 +17,7 @@ DATABASES = {
             # who waits for a lock waits in simulated time
             "timeout": 0,
             "transaction_mode": "IMMEDIATE",
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
         },
     }
 }

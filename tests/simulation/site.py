@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+from tests.simulation import database
 from tests.simulation.world import Killed, Process, World
 from tusbridge.errors import UploadError
 
@@ -64,6 +65,7 @@ class Site:
         self.kill_all()
         self.world.files.shadow.cut(random.Random(number))  # type: ignore[attr-defined]
         self.world.files.touched.clear()  # type: ignore[attr-defined]
+        database.cut(self.world, random.Random(number))
 
     def fill(self, seconds: float) -> None:
         """The disk is full for some time."""

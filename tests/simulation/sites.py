@@ -8,10 +8,10 @@ from django.db import transaction
 
 from legacy import takeover
 from tests.gallery.models import Video
-from tests.simulation.clients import Client, Uploader
+from tests.simulation.clients import Client, Uploader, pieces_of
 from tests.simulation.database import read, rows
 from tests.simulation.known import Known
-from tests.simulation.scenarios import Scenario
+from tests.simulation.scenarios import SLOW_CALLS, Scenario
 from tusbridge.models import Upload
 from tusbridge.service import UploadService
 
@@ -121,29 +121,53 @@ class Chunked(Scenario):
 
     name = "chunks"
     stores = ("default", "objects")
+    slow_runs = 45
+    slow_calls = (("pwritev",), ("pwritev",), *SLOW_CALLS)
+    slow_seconds = (2.0, 5.0, 9.0)
 
     def people(self) -> None:
         for number in range(self.rng.choice((1, 1, 2))):
             client = self.client(Uploader, f"up{number}")
             known = client.new(str(number), self.rng.choice((5, 12)))
             known.completes_itself = False
+            known.may_end_early = self.rng.random() < 0.5
             is_within = self.rng.random() < 0.6
             self.bring(client, lambda c=client, k=known, w=is_within: self._play(c, k, w))
             for at, other in enumerate(self.rng.choices(("heads", "sweep", "delete"), k=1)):
                 getattr(self, other)(known, f"{other}{number}{at}")
+            if known.may_end_early:
+                self._end_early(known, f"end{number}")
+
+    def _end_early(self, known: Known, name: str) -> None:
+        """Another window of the same client says that what is there is all."""
+        client = self.client(Uploader, name)
+
+        def play() -> None:
+            self.world.block(lambda: bool(known.upload_id), self.world.now + 60.0)
+            for _ in range(3):
+                client.wait(0.0, 0.05, 1.0, 3.0, 6.0)
+                if not known.upload_id or known.may_be_gone or known.is_complete:
+                    return
+                self._complete(client, known, is_within=False)
+
+        self.bring(client, play)
 
     def _play(self, client: Uploader, known: Known, is_within: bool) -> None:
-        for _ in range(5):
+        for _ in range(6):
+            if known.is_complete:
+                return
             if not known.upload_id:
                 self._first(client, known)
-            elif known.told < len(known.text):
+            elif known.told < len(known.text) and not (
+                known.may_end_early and client.rng.random() < 0.2
+            ):
                 self._next(client, known)
             elif self._complete(client, known, is_within):
                 return
             client.wait(0.0, 0.1, 4.0)
 
     def _first(self, client: Uploader, known: Known) -> None:
-        size = client.rng.randint(1, len(known.text))
+        size, before = client.rng.randint(1, len(known.text)), (0, known.cuts)
 
         def work() -> str:
             service = UploadService()
@@ -155,13 +179,15 @@ class Chunked(Scenario):
 
         answer = client.ask("first", work)
         if answer.is_ok:
-            known.upload_id, known.told = answer.value, size
+            known.upload_id = answer.value
+            self.ledger.told(known, size, before, "201")
 
     def _next(self, client: Uploader, known: Known) -> None:
         floor = client.head(known)
         if floor is None or known.may_be_gone:
             return
-        rest = known.text[floor:]
+        before, rest = known.before, known.text[floor:]
+        pieces = pieces_of(rest, client.rng)
 
         def work() -> int:
             service = UploadService()
@@ -172,13 +198,14 @@ class Chunked(Scenario):
                 len(rest),
                 again=lambda: service.find_to_append(known.upload_id, _nobody()),
             )
-            chunk.feed([rest])
+            for piece in pieces:
+                chunk.feed([piece])
             chunk.commit({})
             return int(chunk.upload.offset)
 
         answer = client.ask("chunk", work) if rest else None
         if answer is not None and answer.is_ok:
-            self.ledger.told(known, answer.value, floor, "chunk")
+            self.ledger.told(known, answer.value, before, "204")
 
     def _complete(self, client: Uploader, known: Known, is_within: bool) -> bool:
         def work() -> None:

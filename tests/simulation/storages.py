@@ -42,6 +42,10 @@ class Objects(Storage):
             if world.shows_halves:  # type: ignore[union-attr]
                 kept[name] = whole
             self._step(f"... {len(whole)} bytes of {name}")
+        if world.hangs:  # type: ignore[union-attr,attr-defined]
+            world.hangs -= 1  # type: ignore[union-attr,attr-defined]
+            world.tell("the storage hangs")  # type: ignore[union-attr]
+            world.sleep(400.0)  # type: ignore[union-attr]
         is_lost = self._step(f"put {name}")
         kept[name] = whole
         if is_lost:

@@ -10,116 +10,11 @@ import os
 from typing import Any
 
 from tests.simulation import real
+from tests.simulation.disk import FIRST, Files, Opened
 from tests.simulation.fileobjects import Entries, Raw
-from tests.simulation.shadow import Shadow
-from tests.simulation.world import Killed, Process, World, here
+from tests.simulation.world import here
 
-_FIRST = 1_000_000
 os_ = real.calls
-
-
-class Opened:
-    """One descriptor, and whose it is."""
-
-    __slots__ = ("fd", "name", "path", "process")
-
-    def __init__(self, fd: int, path: str, process: Process, name: str) -> None:
-        self.fd, self.path, self.process, self.name = fd, path, process, name
-
-
-class Files:
-    """What a world has open below ``root``, and how its disk behaves."""
-
-    def __init__(self, world: World, root: str) -> None:
-        self.world = world
-        self.root = root
-        self.prefix = root + "/"
-        self.shadow = Shadow(root)
-        self.opened: dict[int, Opened] = {}
-        self.next = _FIRST
-        # folders between which there are no links and renames
-        self.other_disks: tuple[str, ...] = ()
-        self.has_links = True
-        self.writes_short = False
-        self.touched: dict[int, float] = {}
-
-    def is_ours(self, path: Any) -> str | None:
-        """The path, if it is below the simulation's folder."""
-        if here.world is None or here.world.current is None or isinstance(path, int):
-            return None
-        text = os.fspath(path)
-        if not isinstance(text, str) or not text.startswith(self.root):
-            return None
-        return text if text == self.root or text.startswith(self.prefix) else None
-
-    def step(self, call: str, path: str, kind: str = "fs") -> None:
-        """:raises OSError: as the scheduler says."""
-        world = self.world
-        text = f"{call} {path[len(self.prefix) :]}"
-        fault = world.step(text, kind)
-        if fault is not None and fault[0] == "eio":
-            raise OSError(errno.EIO, "the disk fails", path)
-
-    def check_room(self) -> None:
-        """:raises OSError: the disk is full just now."""
-        if self.world.now < self.world.full_until and not self.world.is_calm:
-            self.world.tell("   no space left")
-            raise OSError(errno.ENOSPC, "no space left")
-
-    def check_disks(self, source: str, target: str) -> None:
-        """:raises OSError: they are on two file systems."""
-        for folder in self.other_disks:
-            if source.startswith(folder) != target.startswith(folder):
-                raise OSError(errno.EXDEV, "another file system")
-
-    def touch(self, path: str) -> None:
-        """The file was changed at the world's time."""
-        os_.utime(path, (self.world.wall, self.world.wall))
-
-    def put(self, path: str, content: bytes) -> None:
-        """A file that somebody else made, and made durable."""
-        folder = path.rpartition("/")[0]
-        missing = []
-        while folder not in self.shadow.seen:
-            missing.append(folder)
-            folder = folder.rpartition("/")[0]
-        for one in reversed(missing):
-            os_.mkdir(one)
-            self.shadow.create(one, is_folder=True)
-            self.shadow.sync(one.rpartition("/")[0])
-        with real.open_file(path, "xb") as file:
-            file.write(content)
-        self.touch(path)
-        self.shadow.create(path)
-        self.shadow.sync(path)
-        self.shadow.sync(path.rpartition("/")[0])
-
-    def changed(self, path: str) -> None:
-        """The inode was changed at the world's time."""
-        self.touched[os_.lstat(path).st_ino] = self.world.wall
-
-    def get(self, fd: int) -> Opened:
-        """:raises OSError: there is no such descriptor."""
-        found = self.opened.get(fd)
-        actor = self.world.current
-        if actor is not None and actor.is_dying:
-            raise Killed
-        if found is None:
-            raise OSError(errno.EBADF, "bad file descriptor")
-        return found
-
-    def close_all_of(self, process: Process) -> None:
-        """The process is dead."""
-        for number, one in list(self.opened.items()):
-            if one.process is process:
-                del self.opened[number]
-                os_.close(one.fd)
-
-    def close_all(self) -> None:
-        """The run is over."""
-        for one in self.opened.values():
-            os_.close(one.fd)
-        self.opened.clear()
 
 
 def files() -> Files:
@@ -166,7 +61,7 @@ def _exists(path: str) -> bool:
 
 
 def close(fd: int) -> None:
-    if fd < _FIRST:
+    if fd < FIRST:
         os_.close(fd)
         return
     world = here.world
@@ -186,7 +81,7 @@ def _by_descriptor(name: str, *, writes: bool = False, is_step: bool = True) -> 
     call = getattr(os_, name)
 
     def wrapped(fd: int, *args: Any, **kwargs: Any) -> Any:
-        if not isinstance(fd, int) or fd < _FIRST:
+        if not isinstance(fd, int) or fd < FIRST:
             return call(fd, *args, **kwargs)
         its = files()
         one = its.get(fd)
@@ -204,7 +99,7 @@ def _by_descriptor(name: str, *, writes: bool = False, is_step: bool = True) -> 
 
 
 def pwritev(fd: int, buffers: Any, offset: int, flags: int = 0) -> int:
-    if fd < _FIRST:
+    if fd < FIRST:
         return os_.pwritev(fd, buffers, offset, flags)
     its = files()
     whole = b"".join(bytes(one) for one in buffers)
@@ -222,7 +117,7 @@ def _sync(name: str) -> Any:
     call = getattr(os_, name)
 
     def wrapped(fd: int) -> None:
-        if fd < _FIRST:
+        if fd < FIRST:
             call(fd)
             return
         its = files()
@@ -243,13 +138,13 @@ def _is_there(one: Opened) -> bool:
 
 
 def copy_file_range(source: int, target: int, count: int, *rest: Any, **more: Any) -> int:
-    if source < _FIRST:
+    if source < FIRST:
         return os_.copy_file_range(source, target, count, *rest, **more)
     its = files()
     name = its.get(source).path[len(its.prefix) :]
     its.step(f"copy {count} bytes from {name} to", its.get(target).path)
     its.check_room()
-    data = os_.read(its.get(source).fd, count)
+    data = os_.read(its.get(source).fd, min(count, 5) if its.copies_short else count)
     real_fd = its.get(target).fd
     written = os_.write(real_fd, data)
     os_.utime(real_fd, (its.world.wall, its.world.wall))
@@ -257,7 +152,7 @@ def copy_file_range(source: int, target: int, count: int, *rest: Any, **more: An
 
 
 def sendfile(out: int, source: int, offset: int | None, count: int) -> int:
-    if source < _FIRST:
+    if source < FIRST:
         return os_.sendfile(out, source, offset, count)
     return copy_file_range(source, out, count)
 
@@ -266,7 +161,7 @@ def _by_path(name: str) -> Any:
     call = getattr(os_, name)
 
     def wrapped(path: Any, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(path, int) and path >= _FIRST:
+        if isinstance(path, int) and path >= FIRST:
             return call(files().get(path).fd, *args, **kwargs)
         ours = _ours(path)
         if ours is None:
@@ -315,7 +210,7 @@ def link(source: Any, target: Any, **more: Any) -> None:
         return
     its, to = files(), os.fspath(target)
     its.step(f"link as {to[len(its.prefix) :]}", ours)
-    if _exists(ours) and not its.has_links:
+    if _exists(ours) and not _exists(to) and not its.has_links:
         raise OSError(errno.EPERM, "no hard links here")
     its.check_disks(ours, to)
     its.check_room()
@@ -337,7 +232,7 @@ def mkdir(path: Any, mode: int = 0o777, **more: Any) -> None:
 
 
 def flock(fd: Any, operation: int) -> None:
-    if not isinstance(fd, int) or fd < _FIRST:
+    if not isinstance(fd, int) or fd < FIRST:
         real.flock(fd, operation)
         return
     its = files()
@@ -380,7 +275,7 @@ _FLAGS = {
 def open_file(file: Any, mode: str = "r", buffering: int = -1, *args: Any, **kwargs: Any) -> Any:
     """In the place of ``open``: binary files of ours, read or written."""
     opener = kwargs.get("opener")
-    is_ours = (isinstance(file, int) and file >= _FIRST) or _ours(file) is not None
+    is_ours = (isinstance(file, int) and file >= FIRST) or _ours(file) is not None
     if not is_ours:
         return real.open_file(file, mode, buffering, *args, **kwargs)
     assert "b" in mode, "text is not simulated"
@@ -414,4 +309,4 @@ def wrapped_calls() -> dict[str, Any]:
     return stands
 
 
-__all__ = ["Files", "Killed", "flock", "open_file", "wrapped_calls"]
+__all__ = ["Files", "flock", "open_file", "wrapped_calls"]
