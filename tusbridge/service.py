@@ -19,6 +19,7 @@ from tusbridge.concatenating import Concatenation
 from tusbridge.conf import Options, get_options
 from tusbridge.errors import (
     BodyIncomplete,
+    LeaseLost,
     PartialUpload,
     ServerStopping,
     StoreError,
@@ -491,16 +492,26 @@ class UploadService:
         if row is None or row.status != Status.TERMINATED:
             return
         # as it was when it ended: with the last segment, and the name
-        name = row.stored_name
-        blob = self.store_of(row).take(self.blob_of(row))
-        self._forget_shared_names(row)
+        name, found = row.stored_name, row.store_state.get(FOUND)
+
+        def is_named() -> bool:
+            now = get_row(self.model, row.upload_id)
+            return now is not None and now.store_state.get(FOUND) == found
+
+        try:
+            blob = self.store_of(row).take(self.blob_of(row), is_named)
+        except LeaseLost:
+            return  # another request removes them
+        if not self._forget_shared_names(row):
+            return
         self.store_of(row).delete(blob, name)
         with database_errors(database_of(self.model)):
             self._ended(row).delete()
 
-    def _forget_shared_names(self, row: AbstractUpload) -> None:
+    def _forget_shared_names(self, row: AbstractUpload) -> bool:
         """Names without the upload's id, as other programs gave them, may be other files' from the
-        moment on when their files are gone. Forgotten before that, they are never removed twice."""
+        moment on when their files are gone. Forgotten before that, they are never removed twice.
+        False: another request has done so."""
 
         def is_shared(name: str) -> bool:
             return bool(name) and row.upload_id not in name
@@ -509,9 +520,13 @@ class UploadService:
         state = dict(row.store_state)
         if is_shared(state.get(FOUND, "")):
             del state[FOUND]
-        if (file, state) != (row.file.name, row.store_state):
-            with database_errors(database_of(self.model)):
-                self._ended(row).update(store_state=state, file=file)
+        if (file, state) == (row.file.name, row.store_state):
+            return True
+        still = self._ended(row).filter(file=row.file.name)
+        if FOUND in row.store_state:
+            still = still.filter(store_state__has_key=FOUND)
+        with database_errors(database_of(self.model)):
+            return bool(still.update(store_state=state, file=file))
 
     def _ended(self, row: AbstractUpload) -> Any:
         rows = self.model._base_manager.using(database_of(self.model))

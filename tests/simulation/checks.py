@@ -137,7 +137,13 @@ class Ending:
     # -- nothing is left
 
     def _sweep(self) -> None:
+        me = self.world.current
         for _ in range(3):
+            # what is done behind an answer, and its signs of life, know no leaps
+            others = [actor for actor in self.world.actors if actor is not me]
+            self.world.block(
+                lambda others=others: all(actor.is_done for actor in others), self.world.now + 900
+            )
             self.world.now += 2 * DAY
             for _ in range(6):
                 try:
@@ -163,6 +169,9 @@ class Ending:
             self.scenario.store == "default" and self.scenario.durability == "power"
         ):
             stored = [name for name in stored if not name.startswith("old/")]
+        # that a finished file was removed may be lost by a power cut, too
+        if self.scenario.durability == "process" and self.world.has_lost_power:
+            stored = [name for name in stored if not name.startswith("uploads/")]
         above = len(self.scenario.partials.rpartition("/")[0]) + 1
         return stored + [path[above:] for path in _files_below(self.scenario.partials)]
 

@@ -196,6 +196,7 @@ class Scenario:
 
     def cut(self) -> None:
         """The power went."""
+        self.world.has_lost_power = True
         if self.durability == "process":
             for known in self.ledger.uploads:
                 known.may_be_damaged = True

@@ -119,7 +119,7 @@ class World:
         self.story: list[tuple[float, str, str]] | None = [] if tells else None
         self.full_until = 0.0
         # whether anything went wrong; a switch to another actor is nothing of that kind
-        self.has_faults = False
+        self.has_faults = self.has_lost_power = False
         self.obey: dict[str, Callable[..., Any]] = {}
         self._loaded: Process | None = None
         self._main = threading.Lock()

@@ -128,11 +128,13 @@ class Store(ABC):
         :raises StoreError: it cannot be told, so nobody may act on it.
         """
 
-    def take(self, blob: Blob) -> Blob:
+    def take(self, blob: Blob, is_named: Callable[[], bool]) -> Blob:
         """Make what another program left (``found``) the store's own where that costs a rename;
         what it gives is to be recorded before anything of the upload is deleted. From then on the
-        name may be another file's. Idempotent.
+        name may be another file's. ``is_named`` tells whether the row still names it, and is asked
+        while no other request can take it. Idempotent.
 
+        :raises LeaseLost: the row does not name it any more, or another request takes it.
         :raises StoreError: not now.
         """
         return blob

@@ -238,12 +238,19 @@ class LocalStore(LocalBytes):
             self._delete_left(self.without_found(blob))
             self._remove_segments(blob)
             for gone in filter(None, (name, *blob.state.get(LEFT, ()))):
-                path = self.storage.path(gone)
                 if self.may_be_written(blob.key, gone):
                     with self.alone_under(blob.key, gone):
-                        _unlink(path)
+                        self._remove(gone)
                 else:
-                    _unlink(path)
+                    self._remove(gone)
+
+    def _remove(self, name: str) -> None:
+        """A finished file, durably: its row goes next, and the file must not come back."""
+        path = self.storage.path(name)
+        with suppress(FileNotFoundError):
+            os.unlink(path)
+            if self.durable:
+                sync_path(os.path.dirname(path))
 
     def _delete_left(self, blob: Blob) -> None:
         """What another program left, and was never made ours."""

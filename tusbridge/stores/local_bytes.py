@@ -63,9 +63,9 @@ class LocalBytes(LocalConcat):
                     return segment.start + size
         return offset
 
-    def take(self, blob: Blob) -> Blob:
+    def take(self, blob: Blob, is_named: Callable[[], bool]) -> Blob:
         with store_errors():
-            self._take_found_alone(self.segments(blob)[0], lambda: True)
+            self._take_found_alone(self.segments(blob)[0], is_named)
         return self.without_found(blob)
 
     def read_unfinished(self, blob: Blob, start: int, stop: int) -> Iterator[bytes]:

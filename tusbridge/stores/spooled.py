@@ -140,7 +140,7 @@ class SpooledStore(LocalBytes):
         if not still_mine():
             raise LeaseLost
 
-    def take(self, blob: Blob) -> Blob:
+    def take(self, blob: Blob, is_named: Callable[[], bool]) -> Blob:
         # a storage knows no rename: the file is deleted under its own name, once that is forgotten
         return blob
 
@@ -333,6 +333,12 @@ class SpooledStore(LocalBytes):
                 self._delete(gone)
 
     def _delete(self, name: str) -> None:
+        self._delete_once(name)
+        if self.durable and isinstance(self.storage, FileSystemStorage):
+            with store_errors(), suppress(FileNotFoundError):
+                sync_path(os.path.dirname(self.storage.path(name)))
+
+    def _delete_once(self, name: str) -> None:
         with storage_errors():
             try:
                 self.storage.delete(name)
