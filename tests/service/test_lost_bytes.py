@@ -424,6 +424,28 @@ class TestFound:
         assert not Upload.objects.exists()
         assert self.others(media) == b"another's"
 
+    def test_two_requests_that_end_it_at_once(
+        self,
+        service: UploadService,
+        media: Path,
+        upload: AbstractUpload,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        take = LocalStore.take
+
+        def held(self: LocalStore, *args: Any) -> Any:
+            monkeypatch.undo()
+            service.sweep()
+            assert not Upload.objects.exists()
+            put(media, b"another's")
+            return take(self, *args)
+
+        put = self.put
+        monkeypatch.setattr(LocalStore, "take", held)
+        service.terminate(row(upload))
+        assert self.others(media) == b"another's"
+        assert files(media) == ["left"]
+
     def test_a_crash_between_a_finished_file_and_its_row(
         self,
         service: UploadService,

@@ -132,6 +132,19 @@ def test_a_file_that_was_saved_by_a_killed_request(left: bytes, tmp_path: Path, 
     assert {str(target), str(target.parent), str(tmp_path / "files")} <= set(disk.synced)
 
 
+@pytest.mark.parametrize("kind", ["renamed", "saved"])
+def test_the_removal_of_a_finished_file(kind: str, tmp_path: Path, disk: Disk) -> None:
+    """Its row goes next: a power cut must not bring the file back without it."""
+    saved = make_spooled(OwnWay(location=tmp_path / "files"), tmp_path)
+    store: Any = make_store(tmp_path) if kind == "renamed" else saved
+    blob = write(store, store.create(KEY, 5), 0, b"hello")
+    store.complete(blob, NAME, 5, ONE, yes)
+    disk.synced.clear()
+    store.delete(blob, NAME)
+    assert str((tmp_path / "files" / NAME).parent) in disk.synced
+    store.delete(blob, NAME)
+
+
 def test_a_claim_on_a_part(store: LocalStore, tmp_path: Path, disk: Disk) -> None:
     """Point 4: two final uploads must not both go on in the part's file after a power cut."""
     parts = parts_of(store)

@@ -38,6 +38,14 @@ class Segment:
         self.made_in = ""
 
 
+def forget_lock(segment: Segment) -> None:
+    """Leave no lock file behind for an upload that was deleted in the meantime; the caller holds
+    it."""
+    if not os.path.exists(segment.path):
+        with suppress(FileNotFoundError):
+            os.unlink(segment.lock_path)
+
+
 class LocalSegments(LocalStrays):
     """The data files below ``root``. ``durable``: sync before anything is committed."""
 
@@ -144,11 +152,12 @@ class LocalSegments(LocalStrays):
             return
         make_folders(segment.folder, 0o700, durable=self.durable)
         lock = lock_file(segment.lock_path, self.lock_patience)
-        if lock is None or not still_mine():
-            if lock is not None:
-                os.close(lock)
+        if lock is None:
             raise LeaseLost
         try:
+            if not still_mine():
+                forget_lock(segment)
+                raise LeaseLost
             self.take_found(segment, still_mine)
         finally:
             os.close(lock)

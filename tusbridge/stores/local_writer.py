@@ -12,6 +12,7 @@ from tusbridge.files import begin_writing, flock_within, lock_file, sync_path
 from tusbridge.stores.base import Blob, Writer
 from tusbridge.stores.files import make_folders
 from tusbridge.stores.local_errors import store_errors
+from tusbridge.stores.local_segments import forget_lock
 
 if TYPE_CHECKING:
     from tusbridge.stores.local_bytes import LocalBytes
@@ -89,10 +90,7 @@ class LocalWriter(Writer):
         os.pwrite(lock, self._token, 0)
 
     def _forget_lock(self) -> None:
-        """Leave no lock file behind for an upload that was deleted in the meantime."""
-        if not os.path.exists(self._segment.path):
-            with suppress(FileNotFoundError):
-                os.unlink(self._segment.lock_path)
+        forget_lock(self._segment)
         self.close()
 
     def _open_data(self) -> int:
