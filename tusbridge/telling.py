@@ -36,9 +36,10 @@ def tell(service: "UploadService", upload: "AbstractUpload") -> bool:
         return True
     turn = _Turn(service, upload, upload.announce_at)
     try:
-        if not turn.begin():
-            return False
         with _heart.beating(turn.beat):
+            # last, for it may have taken long to come so far
+            if not turn.begin():
+                return False
             signals.send(signals.upload_completed, upload)
         turn.end()
     except UploadError as error:
@@ -59,18 +60,20 @@ class _Turn:
     def __init__(self, service: "UploadService", upload: "AbstractUpload", at: datetime) -> None:
         self._model, self._pk, self._clock = service.model, upload.pk, service.clock
         self._lock = threading.Lock()
-        self._is_over = False
+        self._is_begun = self._is_over = False
         # what the row has, and what it may have instead: an answer may be lost
         self._mine = (at, at)
 
     def begin(self) -> bool:
-        """Whether it is ours to tell them. Costs a statement only where it may be somebody's."""
-        now = self._clock()
-        return now - self._mine[0] < _YOUNG or self._move(now)
+        """Whether it is ours to tell them. Costs a statement only where it may be another's."""
+        with self._lock:
+            now = self._clock()
+            self._is_begun = now - self._mine[1] < _YOUNG or self._move(now)
+            return self._is_begun
 
     def beat(self) -> None:
         with self._lock:
-            if not self._is_over:
+            if self._is_begun and not self._is_over:
                 self._move(self._clock())
 
     def end(self) -> None:

@@ -123,9 +123,9 @@ def start(self: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
     parent = world.current
     parent.children += 1
-    self._simulated = world.spawn(  # type: ignore[attr-defined]
-        f"{parent.name}/{parent.children}", self.run, parent.process
-    )
+    actor = world.spawn(f"{parent.name}/{parent.children}", self.run, parent.process)
+    actor.is_heart = self.name in {"tusbridge-heart", "tusbridge-saving"}
+    self._simulated = actor  # type: ignore[attr-defined]
 
 
 def join(self: threading.Thread, timeout: float | None = None) -> None:
@@ -180,10 +180,35 @@ _LONG = 64 * 1024 * 1024
 # -- what modules keep for a process
 
 
+class _Thing:
+    """An object that a module keeps, with a lock of its own among what it has."""
+
+    def __init__(self, value: Any) -> None:
+        self._has = vars(value)
+
+    def get(self) -> dict[str, Any]:
+        return {name: v.copy() if type(v) is dict else v for name, v in self._has.items()}
+
+    def put(self, values: dict[str, Any], *, is_fresh: bool) -> None:
+        self._has.clear()
+        for name, value in values.items():
+            is_lock = isinstance(value, real.lock_type | Lock)
+            kept = value.copy() if type(value) is dict else value
+            self._has[name] = Lock() if is_lock and is_fresh else kept
+
+    @staticmethod
+    def is_one(value: Any) -> bool:
+        """Whether it is an instance of a class of the code under test that has a lock."""
+        if isinstance(value, type) or type(value).__module__.partition(".")[0] not in _OURS:
+            return False
+        return any(isinstance(v, real.lock_type) for v in getattr(value, "__dict__", {}).values())
+
+
 class _Memory:
-    """The sets and counters that modules of the code under test keep."""
+    """The sets, counters and locked objects that modules of the code under test keep."""
 
     places: list[Any] = []
+    things: list[_Thing] = []
     fresh: list[Any] = []
 
     @classmethod
@@ -192,15 +217,21 @@ class _Memory:
             for value in list(vars(module).values()):
                 if type(value) in {set, OrderedDict} or isinstance(value, threading.Semaphore):
                     cls.places.append(value)
+                elif _Thing.is_one(value):
+                    cls.things.append(_Thing(value))
         cls.fresh = cls.get()
 
     @classmethod
     def get(cls) -> list[Any]:
-        return [p._value if isinstance(p, threading.Semaphore) else p.copy() for p in cls.places]
+        kept = [p._value if isinstance(p, threading.Semaphore) else p.copy() for p in cls.places]
+        return [*kept, *(thing.get() for thing in cls.things)]
 
     @classmethod
     def put(cls, values: list[Any]) -> None:
-        for place, value in zip(cls.places, values, strict=True):
+        things = values[len(cls.places) :]
+        for thing, has in zip(cls.things, things, strict=True):
+            thing.put(has, is_fresh=values is cls.fresh)
+        for place, value in zip(cls.places, values, strict=False):
             if isinstance(place, threading.Semaphore):
                 place._value = value
             elif place or value:

@@ -56,6 +56,7 @@ class Actor:
         self.children = 0
         self.paused_until = 0.0
         self.was_paused = False
+        self.is_heart = False
         self.is_waiting = False
         self.ready: Callable[[], bool] | None = None
         self.until = FOREVER
@@ -180,7 +181,8 @@ class World:
 
     def pause(self, actor: Actor, seconds: float, *, is_whole: bool) -> None:
         """Stop the current actor, or its whole process, for some time."""
-        held: Any = actor.process if is_whole else actor
+        # what keeps the process's signs of life stops with it, or not at all
+        held: Any = actor.process if is_whole or actor.is_heart else actor
         held.paused_until = max(held.paused_until, self.now + seconds)
         held.was_paused = actor.was_paused = True
         self._hand_on(actor)
