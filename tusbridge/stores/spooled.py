@@ -115,7 +115,7 @@ class SpooledStore(LocalBytes):
             return
         beside = f"{segment.path}.{uuid.uuid4().hex}.joined"
         with suppress(UploadNotFound):
-            pieces = self.open(segment.found, 0, self.length(segment.found))
+            pieces = self._open_pieces(segment.found, 0, self.length(segment.found))
             try:
                 self._write_pieces(pieces, beside, still_mine)
                 os.rename(beside, segment.path)
@@ -123,6 +123,8 @@ class SpooledStore(LocalBytes):
                 with suppress(FileNotFoundError):
                     os.unlink(beside)
                 raise
+            finally:
+                pieces.close()
             if self.durable:
                 sync_path(segment.folder)
 
@@ -280,6 +282,9 @@ class SpooledStore(LocalBytes):
             return str(self.storage.save(name, File(content, name)))
 
     def open(self, name: str, start: int, stop: int) -> Iterator[bytes]:
+        return self._open_pieces(name, start, stop)
+
+    def _open_pieces(self, name: str, start: int, stop: int) -> "_Pieces":
         with self._reading(name):
             return _Pieces(self, name, start, stop)
 
