@@ -29,10 +29,11 @@ from tusbridge.rows import (
     after_commit,
     database_errors,
     database_of,
+    get_row,
     is_within_transaction,
     release_connections,
 )
-from tusbridge.stores.base import LEFT
+from tusbridge.stores.base import FOUND, LEFT
 from tusbridge.telling import tell
 
 if TYPE_CHECKING:
@@ -105,9 +106,17 @@ class Completion:
         self._name_and_finish(upload, token)
 
     def _acquire(self, upload: AbstractUpload, token: str) -> bool:
-        return leases.acquire(
-            self._model, upload.pk, offset=upload.offset, token=token, ttl=COMPLETING_TTL_SECONDS
-        )
+        """Whether the lease is ours. What its last holder has recorded since the row was read is in
+        the instance then: where the bytes are, and the name under which they are published."""
+        model, ttl = self._model, COMPLETING_TTL_SECONDS
+        if not leases.acquire(model, upload.pk, offset=upload.offset, token=token, ttl=ttl):
+            return False
+        row = get_row(model, upload.upload_id)
+        if row is None or row.lease_token != token:
+            return False
+        upload.file.name, upload.store_state = row.recorded_name, row.store_state
+        upload.completes_itself = row.completes_itself
+        return True
 
     def _is_complete(self, upload: AbstractUpload) -> bool:
         using = database_of(self._model)
@@ -186,8 +195,14 @@ class Completion:
         renew = _from_any_thread(
             partial(leases.renew, self._model, upload.pk, token=token, ttl=COMPLETING_TTL_SECONDS)
         )
-        blob, name = service.blob_of(upload), upload.recorded_name
         store, using = service.store_of(upload), database_of(self._model)
+        if FOUND in upload.store_state:
+            # recorded before the file is published, for then nothing tells that it was taken
+            state = dict(store.take(service.blob_of(upload), renew).state)
+            if state != upload.store_state:
+                self._record(upload, token, {"store_state": state})
+                upload.store_state = state
+        blob, name = service.blob_of(upload), upload.recorded_name
         keep = is_within_transaction(using)
         store.complete(blob, name, upload.length, token, renew, record, keep=keep)
         if keep:

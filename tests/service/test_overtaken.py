@@ -18,12 +18,14 @@ from tests.service.test_service import (
     content,
     create_request,
     make,
+    raising,
     row,
 )
 from tusbridge.errors import LeaseLost, UploadError
 from tusbridge.models import AbstractUpload, Status, Upload
 from tusbridge.protocol.rules import AppendRequest
 from tusbridge.service import UploadService
+from tusbridge.stores.local import LocalStore
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -118,7 +120,8 @@ def without_bytes(scene: Scene) -> Callable[[], Any]:
     """All is recorded, and a crash came right behind that."""
     scene.begin(0)
     scene.clear()
-    scene.upload = scene.service._insert(create_request(0), NOBODY, token=None)
+    upload = scene.service._new(create_request(0), NOBODY)
+    scene.upload = scene.service._insert(upload, token=None)
     scene.expected = b""
     return scene.head
 
@@ -301,6 +304,24 @@ def wake_up(
     with pytest.raises(LeaseLost):
         woken._writer.write([b"YY"])
     woken.close()
+
+
+@pytest.mark.parametrize("place", ["local"], indirect=True)
+def test_a_completer_that_read_its_row_before_another_named_the_file(
+    service: UploadService, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row names the file that there is, not the one that was named when it was read."""
+    upload = make(service)
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalStore, "complete", raising(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            append(service, upload, 0, CONTENT)
+    stale = row(upload)
+    Upload.objects.update(file=f"{stale.file.name}.other", store_state={"left": ["x"]})
+    let_leases_run_out()
+    assert service.settle(stale).is_complete
+    assert row(upload).file.name == stale.file.name
+    assert content(service, upload) == CONTENT
 
 
 @pytest.mark.parametrize("place", ["local"], indirect=True)

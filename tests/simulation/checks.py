@@ -164,10 +164,8 @@ class Ending:
         # what a crash in mid-attach leaves is for the site to find, and docs/design.md says so
         stored = [name for name in stored if not name.startswith("videos/")]
         # a name that may be another file's is forgotten before its file goes: a crash in between
-        # leaves the file (docs/durability.md), but not where a rename that is synced makes it ours
-        if self.world.has_faults and not (
-            self.scenario.store == "default" and self.scenario.durability == "power"
-        ):
+        # leaves the file (docs/durability.md)
+        if self.world.has_faults:
             stored = [name for name in stored if not name.startswith("old/")]
         # that a finished file was removed may be lost by a power cut, too
         if self.scenario.durability == "process" and self.world.has_lost_power:

@@ -20,7 +20,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from functools import partial
 
 from tusbridge.errors import BlobTruncated, LeaseLost, StoreFull
-from tusbridge.stores.base import Blob
+from tusbridge.stores.base import FOUND, Blob
 from tusbridge.stores.fences import fence, fenced, name_lock_path, writing_under
 from tusbridge.stores.files import FilePieces, copy_bytes, make_folders
 from tusbridge.stores.local_concat import LocalConcat
@@ -66,7 +66,8 @@ class LocalBytes(LocalConcat):
     def take(self, blob: Blob, is_named: Callable[[], bool]) -> Blob:
         with store_errors():
             self._take_found_alone(self.segments(blob)[0], is_named)
-        return self.without_found(blob)
+        # it is ours now, or was before, or is gone: the name is not to be touched any more
+        return Blob(key=blob.key, state={k: v for k, v in blob.state.items() if k != FOUND})
 
     def read_unfinished(self, blob: Blob, start: int, stop: int) -> Iterator[bytes]:
         segments = self.segments(blob)
@@ -199,9 +200,11 @@ class LocalBytes(LocalConcat):
         :raises NameBusy: another request does so.
         """
         folder = f"{self.root}/{key[:2]}"
-        make_folders(folder, 0o700, durable=False)
-        with writing_under(name_lock_path(f"{folder}/{key}", name), self.lock_patience):
-            yield
+        path = name_lock_path(f"{folder}/{key}", name)
+        with store_errors():
+            make_folders(folder, 0o700, durable=False)
+            with writing_under(path, self.lock_patience):
+                yield
 
     def may_be_written(self, key: str, name: str) -> bool:
         """Whether a request may be writing under the name; none begins once the lease is gone."""

@@ -4,7 +4,6 @@ import fcntl
 import logging
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tusbridge.errors import BlobTruncated, LeaseLost, StoreError
@@ -195,6 +194,10 @@ class FirstWriter(LocalWriter):
 
     def close(self) -> None:
         if self._data is not None and not self._may_be_known:
-            with suppress(FileNotFoundError):
+            try:
                 os.unlink(self._segment.path)
+            except OSError as error:
+                # a walk finds it
+                facts = {"upload_id": self.blob.key, "errno": error.errno}
+                logger.warning("file-not-removed", extra=facts)
         super().close()
