@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from tusbridge.errors import (
     StoreFull,
     UploadBusy,
     UploadError,
+    UploadNotFound,
 )
 from tusbridge.models import AbstractUpload, Status, finished_name, name_of_try, upload_to
 from tusbridge.rows import (
@@ -196,17 +197,27 @@ class Completion:
             partial(leases.renew, self._model, upload.pk, token=token, ttl=COMPLETING_TTL_SECONDS)
         )
         store, using = service.store_of(upload), database_of(self._model)
-        if FOUND in upload.store_state:
-            # recorded before the file is published, for then nothing tells that it was taken
-            state = dict(store.take(service.blob_of(upload), renew).state)
-            if state != upload.store_state:
-                self._record(upload, token, {"store_state": state})
-                upload.store_state = state
+        if upload.store_state.get(FOUND, upload.recorded_name) != upload.recorded_name:
+            self._take_what_was_found(upload, token, renew)
         blob, name = service.blob_of(upload), upload.recorded_name
         keep = is_within_transaction(using)
         store.complete(blob, name, upload.length, token, renew, record, keep=keep)
         if keep:
             after_commit(partial(store.free, blob, name), using)
+
+    def _take_what_was_found(
+        self, upload: AbstractUpload, token: str, renew: Callable[[], bool]
+    ) -> None:
+        """Make what another program left our own, and record that before the file is published:
+        nothing tells afterwards that it was taken."""
+        store = self._service.store_of(upload)
+        with suppress(UploadNotFound, StoreError):
+            if store.length(upload.recorded_name) == upload.length:
+                return  # published before: what has that name now may be another's
+        state = dict(store.take(self._service.blob_of(upload), renew).state)
+        if state != upload.store_state:
+            self._record(upload, token, {"store_state": state})
+            upload.store_state = state
 
     def _record_own_name(self, upload: AbstractUpload, token: str) -> None:
         """A request that was overtaken may save the file under its name still: take another name,

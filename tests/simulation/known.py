@@ -52,7 +52,10 @@ class Known:
         return self.told, self.cuts
 
     def learn(self, length: int | None) -> None:
-        """The upload's length, once it has one."""
+        """The upload's length, once it has one. A form's may grow after a completing call that
+        failed."""
+        if not (self.completes_itself or self.is_complete) or (length or 0) < self.told:
+            return
         if length is not None and self.may_end_early and self.kind != "final":
             self.text, self.is_length_told = self.text[:length], True
 

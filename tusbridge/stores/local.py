@@ -132,7 +132,7 @@ class LocalStore(LocalBytes):
         except FileNotFoundError:
             return
         if size < length:
-            make_folders(first.folder, 0o700, durable=False)
+            self.make_folder(first.folder)
             os.rename(target, first.path)
             raise BlobTruncated(size)
 

@@ -127,7 +127,7 @@ class LocalBytes(LocalConcat):
 
         :raises LeaseLost: the lease is another request's.
         """
-        make_folders(segment.folder, 0o700, durable=self.durable)
+        self.make_folder(segment.folder)
         os.close(os.open(segment.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
         if not still_mine():
             raise LeaseLost
@@ -202,7 +202,7 @@ class LocalBytes(LocalConcat):
         folder = f"{self.root}/{key[:2]}"
         path = name_lock_path(f"{folder}/{key}", name)
         with store_errors():
-            make_folders(folder, 0o700, durable=False)
+            self.make_folder(folder)
             with writing_under(path, self.lock_patience):
                 yield
 

@@ -10,7 +10,7 @@ from typing import Any
 from tusbridge.errors import BlobTruncated
 from tusbridge.files import CLOSED, lock_file, sync_path
 from tusbridge.stores.base import Blob
-from tusbridge.stores.files import copy_bytes, make_folders
+from tusbridge.stores.files import copy_bytes
 from tusbridge.stores.local_errors import store_errors
 from tusbridge.stores.local_segments import LocalSegments, Segment
 
@@ -32,7 +32,7 @@ class LocalConcat(LocalSegments):
     ) -> Blob:
         links = _Links(self, key, token or uuid.uuid4().hex, still_mine)
         with store_errors():
-            make_folders(links.folder, 0o700, durable=self.durable)
+            self.make_folder(links.folder)
             try:
                 blob = self._linked(links, parts)
             except BaseException:

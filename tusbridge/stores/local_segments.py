@@ -66,6 +66,12 @@ class LocalSegments(LocalStrays):
             segment.made_in = blob.state.get(_FOLDER, "")
         return segments
 
+    def make_folder(self, folder: str) -> None:
+        """A folder for data files. That of all of them is durable whatever is promised: rows name
+        it."""
+        make_folders(self.root, 0o700, durable=True)
+        make_folders(folder, 0o700, durable=self.durable)
+
     @staticmethod
     def upto(blob: Blob, offset: int) -> Blob:
         """The blob without the data files that begin beyond ``offset`` bytes, for the upload was
@@ -150,7 +156,7 @@ class LocalSegments(LocalStrays):
         """
         if not segment.found or os.path.exists(segment.path):
             return
-        make_folders(segment.folder, 0o700, durable=self.durable)
+        self.make_folder(segment.folder)
         lock = lock_file(segment.lock_path, self.lock_patience)
         if lock is None:
             raise LeaseLost

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from tusbridge.errors import BlobTruncated, LeaseLost, StoreError
 from tusbridge.files import begin_writing, flock_within, lock_file, sync_path
 from tusbridge.stores.base import Blob, Writer
-from tusbridge.stores.files import make_folders
 from tusbridge.stores.local_errors import store_errors
 from tusbridge.stores.local_segments import forget_lock
 
@@ -72,7 +71,7 @@ class LocalWriter(Writer):
 
     def _attach(self) -> None:
         """Take the segment over, and leave its lock held for the first write."""
-        make_folders(self._segment.folder, 0o700, durable=self._store.durable)
+        self._store.make_folder(self._segment.folder)
         lock = lock_file(self._segment.lock_path, self._store.lock_patience)
         if lock is None:
             self._begin_segment()
@@ -184,7 +183,7 @@ class FirstWriter(LocalWriter):
             self._pwrite(chunks)
 
     def _make_file(self) -> int:
-        make_folders(self._segment.folder, 0o700, durable=self._store.durable)
+        self._store.make_folder(self._segment.folder)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         return os.open(self._segment.path, flags, 0o600)
 
