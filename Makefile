@@ -63,7 +63,8 @@ services: $(VENV)/.services frontend original
 # what depends on the database, once more on each
 databases: $(VENV)/.services
 	for url in $(DATABASE_URLS); do \
-	  TUSBRIDGE_TEST_DATABASE_URL=$$url $(BIN)/python -m pytest $(DATABASE_TESTS) $(ARGS) || exit 1; \
+	  TUSBRIDGE_HELD_STRIDE=12 TUSBRIDGE_TEST_DATABASE_URL=$$url \
+	    $(BIN)/python -m pytest $(DATABASE_TESTS) $(ARGS) || exit 1; \
 	done
 
 original: .venvs/original/.made
