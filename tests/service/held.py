@@ -22,8 +22,7 @@ from tusbridge.models import Upload
 from tusbridge.service import UploadService
 from tusbridge.sweeping import Sweeper
 
-# The long proof holds a request at every step, the short one at each sixth, from another one on each
-# time.
+# The long proof holds a request at every step, the short one at each sixth: others each time.
 STRIDE = int(os.environ.get("TUSBRIDGE_HELD_STRIDE", "6"))
 STORAGE_CALLS = ("save", "size", "exists", "delete", "open")
 
