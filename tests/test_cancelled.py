@@ -22,6 +22,7 @@ from tusbridge.front import Front
 from tusbridge.intake import BATCH_BYTES
 from tusbridge.models import AbstractUpload, Status, Upload
 from tusbridge.policy import Actor
+from tusbridge.rows import release_connections
 from tusbridge.service import UploadService
 from tusbridge.stores.local_writer import LocalWriter
 
@@ -315,7 +316,7 @@ class TestCancelledAppend:
             request = await send_two(front, upload)
             await request.cancel()
             await asyncio.sleep(4 * ttl)
-            held = await asyncio.to_thread(is_held, upload)
+            held = await asyncio.to_thread(tidily, lambda: is_held(upload))
             hold.set()
             await until_over(front)
             return held
@@ -340,7 +341,7 @@ class TestCancelledAppend:
             await request.cancel()
             await until_over(front)
             await asyncio.sleep(2 * service.options.LEASE_TTL)
-            await asyncio.to_thread(take_over)
+            await asyncio.to_thread(tidily, take_over)
             hold.set()
             await asyncio.to_thread(front._writers.shutdown)
 
@@ -400,6 +401,14 @@ class TestCancelledAppend:
         within(cancelled())
         assert Upload.objects.count() == 0
         assert not [path for path in media.parent.rglob("*") if path.is_file()]
+
+
+def tidily(work: Callable[[], Any]) -> Any:
+    """In a thread that leaves no connection behind."""
+    try:
+        return work()
+    finally:
+        release_connections()
 
 
 def is_held(upload: AbstractUpload) -> bool:
