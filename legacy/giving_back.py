@@ -10,7 +10,6 @@ The order is what keeps the bytes, whenever it is stopped, and what makes it saf
 3. Only behind the commit the former bytes are removed. Where they are is in the row until then.
 """
 
-import errno
 import logging
 import os
 import uuid
@@ -23,7 +22,7 @@ from django.db import DatabaseError, transaction
 
 from legacy import conf
 from tusbridge.errors import StoreError
-from tusbridge.files import sync_path, sync_up
+from tusbridge.files import NO_LINKS, sync_path, sync_up
 from tusbridge.models import Status
 from tusbridge.service import UploadService
 
@@ -34,8 +33,6 @@ _BATCH = 500
 _MOST_NAMED = 20
 # Where a row's store_state tells what is still to be removed.
 _FORMER = "given-back"
-# What a file system says that knows no second names.
-_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
 class NotGivenBack(Exception):
@@ -257,7 +254,7 @@ def _give_name(copy: str, path: str) -> bool:
         # a file system over a network may say so of what it has just done
         return os.path.samefile(copy, path)
     except OSError as error:
-        if error.errno not in _NO_LINKS:
+        if error.errno not in NO_LINKS:
             raise
         return _give_name_alone(copy, path)
     return True

@@ -3,6 +3,7 @@ imports Django, and every error is the operating system's.
 """
 
 import ctypes
+import errno
 import fcntl
 import os
 import time
@@ -13,6 +14,8 @@ _LOCK_POLL_SECONDS = 0.01
 # sync_file_range(2), where there is one, and its flag SYNC_FILE_RANGE_WRITE.
 _SYNC_FILE_RANGE = getattr(ctypes.CDLL(None), "sync_file_range", None)
 _RANGE_WRITE = 2
+# What link(2) says where it cannot make one more name for a file.
+NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 # What a lock file holds once its upload is completed or deleted: nobody's token.
 CLOSED = "-" * 32
 

@@ -41,6 +41,7 @@ from tusbridge.errors import (
 from tusbridge.forms import FormThreads, is_form_view
 from tusbridge.intake import Intake, Message, Receive
 from tusbridge.lanes import Lane
+from tusbridge.rows import release_connections
 from tusbridge.service import BUSY_PATIENCE_SECONDS, BUSY_POLL_SECONDS, UploadService
 
 logger = logging.getLogger("tusbridge.asgi")
@@ -398,13 +399,13 @@ class Front:
 
     def _behind(self, work: Callable[[], Any]) -> None:
         """Have a thread do what no request waits for. It may be done twice."""
-        tidy = partial(_tidily, work)
         try:
-            self._writers.submit(tidy)
+            self._writers.submit(_tidily, work)
         except RuntimeError:
             # the pool is shut down, or no thread of it can be had
             with suppress(RuntimeError):
-                threading.Thread(target=tidy, name="tusbridge-behind", daemon=True).start()
+                alone = partial(_alone, work)
+                threading.Thread(target=alone, name="tusbridge-behind", daemon=True).start()
 
     async def _send(
         self,
@@ -525,6 +526,14 @@ def _tidily(work: Callable[[], T]) -> T:
         return work()
     finally:
         close_old_connections()
+
+
+def _alone(work: Callable[[], Any]) -> None:
+    """Run in a thread of its own, whose connections end with it."""
+    try:
+        work()
+    finally:
+        release_connections()
 
 
 def _is_delete(method: str, headers: dict[bytes, bytes]) -> bool:

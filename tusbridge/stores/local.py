@@ -14,11 +14,10 @@ from pathlib import Path
 from django.core.files.storage import FileSystemStorage
 
 from tusbridge.errors import BlobTruncated, LeaseLost, StoreError, UploadNotFound
-from tusbridge.files import sync_path
+from tusbridge.files import NO_LINKS, sync_path
 from tusbridge.stores.base import FOUND, LEFT, Blob, Stray
 from tusbridge.stores.files import FilePieces, copy_bytes, make_folders
 from tusbridge.stores.local_bytes import LOCK_PATIENCE_SECONDS, LocalBytes
-from tusbridge.stores.local_concat import NO_LINKS
 from tusbridge.stores.local_errors import store_errors, unless_lost
 from tusbridge.stores.local_segments import Segment
 from tusbridge.stores.local_strays import beside_finished, check_there

@@ -1,6 +1,5 @@
 """Final uploads on a local file system: made of links to the files of their parts."""
 
-import errno
 import os
 import uuid
 from collections.abc import Callable, Sequence
@@ -8,14 +7,11 @@ from contextlib import suppress
 from typing import Any
 
 from tusbridge.errors import BlobTruncated
-from tusbridge.files import CLOSED, lock_file, sync_path
+from tusbridge.files import CLOSED, NO_LINKS, lock_file, sync_path
 from tusbridge.stores.base import Blob
 from tusbridge.stores.files import copy_bytes
 from tusbridge.stores.local_errors import store_errors
 from tusbridge.stores.local_segments import LocalSegments, Segment
-
-# What link(2) says where it cannot make one more name for a file.
-NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
 class LocalConcat(LocalSegments):
