@@ -133,49 +133,52 @@ ID = "0123456789abcdef0123456789abcdef"
         f"https://HOST.example/files/{ID}",
         f"http://host.example:80/files/{ID}",
         f"https://host.example:443/files/{ID}",
+        pytest.param(f"https://public.example/a/b/c/{ID}", id="a-proxy-rewrites-host-and-prefix"),
+        pytest.param(f"http://10.0.0.1:8080/{ID}", id="a-proxy-strips-the-prefix"),
+        pytest.param(f"http://tus_bridge:8000/files/{ID}", id="a-host-that-is-no-host-name"),
+        pytest.param(f"http://[::1]:8000/files/{ID}", id="ipv6"),
+        pytest.param(f"//host.example/files/{ID}", id="no-scheme"),
+        pytest.param(f"HTTPS://host.example/files/{ID}", id="scheme-in-capitals"),
+        pytest.param(f"/other/{ID}", id="another-path"),
+        pytest.param(f"files/{ID}", id="relative"),
+        pytest.param(ID, id="the-id-alone"),
     ],
 )
-@pytest.mark.parametrize("path", ["/files/", "/files"])
-def test_row_109_a_part_is_named_absolutely_or_by_path(url: str, path: str) -> None:
-    assert tus.parse_upload_url(url, path, "host.example") == ID
+def test_row_109_a_part_is_named_by_the_last_segment_of_its_url(url: str) -> None:
+    assert tus.parse_upload_url(url) == ID
 
 
 @pytest.mark.parametrize(
     "url",
     [
-        ID,
-        f"files/{ID}",
-        f"/other/{ID}",
-        f"/files/../files/{ID}",
         "/files/../../etc/passwd",
         "/files/",
         f"/files/{ID.upper()}",
         f"/files/{ID}/",
+        f"/files/{ID}/..",
         f"/files/{ID}?x",
         f"/files/{ID}#x",
+        f"/files/?{ID}",
+        f"/files/#{ID}",
+        f"/files/{ID[:-1]}",
+        f"/files/{ID}0",
+        f"/files/{ID}.lock",
+        f"/files/{ID}%00",
         f"/files/{ID[:-1]}\u0660",
         f"/files/%30{ID[1:]}",
-        f"//host.example/files/{ID}",
-        f"http://other.example/files/{ID}",
-        f"http://host.example:8080/files/{ID}",
-        f"http://user@host.example/files/{ID}",
-        f"http:///files/{ID}",
+        f"/files\\{ID}",
+        f"/files%2f{ID}",
         f"ftp://host.example/files/{ID}",
         f"file:///files/{ID}",
+        f"{ID}:{ID}",
+        f"http://{ID}",
         f"http://[host/files/{ID}",
-        f"http://host.example:80:80/files/{ID}",
-        f"http://host.example:8080:80/files/{ID}",
-        f"http://host.example:/files/{ID}",
+        "",
     ],
 )
 def test_row_120_r16_r30_what_is_no_upload_of_this_server_is_refused(url: str) -> None:
     with pytest.raises(errors.InvalidField):
-        tus.parse_upload_url(url, "/files/", "host.example")
-
-
-def test_row_107_a_part_is_found_on_a_port_of_its_own() -> None:
-    url = f"http://127.0.0.1:8000/files/{ID}"
-    assert tus.parse_upload_url(url, "/files/", "127.0.0.1:8000") == ID
+        tus.parse_upload_url(url)
 
 
 # --- creation: metadata (rows 53 to 62, section 7.3)
@@ -336,17 +339,6 @@ def test_creation_tells_whether_bytes_follow(
 )
 def test_creation_with_a_body_of_another_type_is_a_415(fields: dict[str, str]) -> None:
     assert status_of(tus.parse_create, {"upload-length": "5"} | fields) == 415
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1:8000", "[::1]:8000", "host.example", "[::1]"])
-def test_row_107_a_part_is_found_by_the_servers_own_name(host: str) -> None:
-    assert tus.parse_upload_url(f"http://{host}/files/{ID}", "/files/", host) == ID
-    wrong = f"http://{host}:80/files/{ID}"
-    if "8000" in host:
-        with pytest.raises(errors.InvalidField):
-            tus.parse_upload_url(wrong, "/files/", host)
-    else:
-        assert tus.parse_upload_url(wrong, "/files/", host) == ID
 
 
 @pytest.mark.parametrize(

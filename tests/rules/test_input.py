@@ -75,28 +75,16 @@ def test_r20_a_number_beyond_the_limit_is_413(client: Client, length: int) -> No
 @pytest.mark.parametrize(
     "url",
     [
-        "/files/../files/{id}",
-        "/files/./{id}",
-        "/files//{id}",
-        "//files/{id}",
         "/files/{id}/",
         "/files/{id}/..",
         "/files/{id}%00",
-        "/files/%2e%2e/{id}",
         "/files/{id}.lock",
         "/files/{id}?x",
         "/files/{id}#x",
         "/files/{ID}",
-        "{id}",
-        "../{id}",
-        "/other/{id}",
         "/files/../../../etc/passwd",
         "file:///files/{id}",
         "ftp://{host}/files/{id}",
-        "http://evil.example/files/{id}",
-        "http://{host}@evil.example/files/{id}",
-        "http://evil.example@{host}/files/{id}",
-        "http://{host}:80/files/{id}",
         "http://[::1/files/{id}",
         "\\files\\{id}",
         "/files/{id}\x01",
@@ -118,6 +106,29 @@ def test_r16_a_part_is_named_exactly_or_not_at_all(
     statuses = exchange(server, start + lists).statuses
     assert statuses in ([400], [404]), statuses
     assert len(rows(server)) == before
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://public.example/uploads/{id}",
+        "http://tus_bridge:8000/files/{id}",
+        "http://{host}:80/files/{id}",
+        "/prefix/files/{id}",
+        "/files/../../etc/{id}",
+        "{id}",
+    ],
+)
+def test_r16_behind_a_proxy_that_rewrites_host_or_prefix_parts_are_found(
+    client: Client, url: str
+) -> None:
+    """The client names its parts by URLs as it sees them, which the server need not know."""
+    parts = [client.create_complete(data, {"Upload-Concat": "partial"}) for data in (b"one", b"2")]
+    host = client.target.url.split("/")[2]
+    listed = " ".join(url.format(id=part.rpartition("/")[2], host=host) for part in parts)
+    final = client.location(client.post({"Upload-Concat": f"final;{listed}"}))
+    client.expect_content(final, b"one2")
+    assert client.head(final).fields.get("Upload-Concat") == f"final;{listed}"
 
 
 def test_r16_a_list_has_its_bound(client: Client) -> None:

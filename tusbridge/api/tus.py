@@ -35,7 +35,7 @@ def create(request: HttpRequest) -> Any:
     wanted = tus.parse_create(fields, has_trailers=_has_trailers(request))
     check_wanted(request)
     if wanted.concat == rules.FINAL:
-        part_ids = [_part_id(request, url) for url in wanted.parts]
+        part_ids = [tus.parse_upload_url(url) for url in wanted.parts]
         return _created(request, service.concatenate(wanted, part_ids, actor), with_offset=False)
     if not wanted.has_body:
         is_told = wanted.length == 0 or tus.names_bytes(fields)
@@ -119,10 +119,6 @@ def _created(request: HttpRequest, upload: AbstractUpload, *, with_offset: bool)
 
 def _has_trailers(request: HttpRequest) -> bool:
     return has_trailers(getattr(request, "environ", None))
-
-
-def _part_id(request: HttpRequest, url: str) -> str:
-    return tus.parse_upload_url(url, escape_uri_path(request.path), request.get_host())
 
 
 def _facts(upload: AbstractUpload) -> UploadFacts:

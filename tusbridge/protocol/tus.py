@@ -40,7 +40,8 @@ MAX_PARTS = 1000
 UPLOAD_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 # URLs, and what is between them: the field is told again as it came, so nothing else gets in.
 _URLS = re.compile(r"[\t -~]*", re.ASCII)
-_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+# Of URLs that name a part; a path has none.
+_SCHEMES = frozenset({"", "http", "https"})
 COLLECTION_METHODS = ("OPTIONS", "POST")
 UPLOAD_METHODS = ("OPTIONS", "HEAD", "GET", "PATCH", "DELETE")
 
@@ -194,31 +195,26 @@ def _parse_concat(text: str | None) -> tuple[str, tuple[str, ...]]:
     return FINAL, parts
 
 
-def parse_upload_url(url: str, path: str, host: str) -> str:
-    """The id in an upload's URL below the endpoint ``path``, absolute or path-only. Nothing is
-    ever fetched from it, and it is never taken for a file's path.
+def parse_upload_url(url: str) -> str:
+    """The id in a partial upload's URL: its last segment, exactly as the server made it.
 
-    :raises InvalidField: another server's, or no upload's at all.
+    Host and folder are as the client sees them, and a proxy may have changed both. They decide
+    nothing: the id is secret, and the caller checks the part's owner. The server never fetches the
+    URL, and never uses it as a file's path.
+
+    :raises InvalidField: not a URL of HTTP or a path, or its last segment is not an id.
     """
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise errors.InvalidField("Upload-Concat", "names what is no URL") from error
-    is_ours = not parts.scheme and not parts.netloc
-    if parts.scheme in _DEFAULT_PORTS:
-        port = _DEFAULT_PORTS[parts.scheme]
-        is_ours = _without_port(parts.netloc, port) == _without_port(host, port)
-    upload_id = parts.path.removeprefix(f"{path.rstrip('/')}/")
-    is_bare = not parts.query and not parts.fragment and upload_id != parts.path
-    if not is_ours or not is_bare or not UPLOAD_ID.fullmatch(upload_id):
-        raise errors.InvalidField("Upload-Concat", "names what is no upload of this server")
+        raise errors.InvalidField("Upload-Concat", "contains an invalid URL") from error
+    upload_id = parts.path.rpartition("/")[2]
+    is_plain = parts.scheme in _SCHEMES and not parts.query and not parts.fragment
+    if not is_plain or not UPLOAD_ID.fullmatch(upload_id):
+        raise errors.InvalidField(
+            "Upload-Concat", "contains a URL that is not an upload on this server"
+        )
     return upload_id
-
-
-def _without_port(netloc: str, port: str) -> str:
-    """In lower case, and without this port; one that has another stays as it is."""
-    name = netloc.lower().removesuffix(port)
-    return netloc.lower() if ":" in name.rpartition("]")[2] else name
 
 
 def parse_append(fields: Fields, *, has_trailers: bool = False) -> AppendRequest:
