@@ -18,7 +18,7 @@ from legacy import documentation as doc
 from legacy import exchange, views
 from legacy.view_base import error_response
 from tusbridge import __version__
-from tusbridge.api.cors import add_cors_fields
+from tusbridge.api.cors import Contract, add_cors_fields
 from tusbridge.api.frame import never_atomic
 from tusbridge.conf import get_options
 from tusbridge.errors import UploadError, UploadNotFound
@@ -32,12 +32,11 @@ View = Callable[..., HttpResponseBase]
 
 router = Router(tags=["django-chunked-upload"])
 
-_ALLOW_METHODS = "OPTIONS,POST"
-_ALLOW_FIELDS = (
-    "Authorization,Content-Disposition,Content-Range,Content-Type,X-API-Key,X-CSRFToken,"
-    "X-Requested-With,X-Session-Token"
+_CONTRACT = Contract(
+    methods=("OPTIONS", "POST"),
+    request=("Content-Disposition", "Content-Range"),
+    response=("Range",),
 )
-_EXPOSE_FIELDS = "Range,Retry-After"
 
 
 class _Judged:
@@ -122,12 +121,7 @@ def _framed(view: View) -> View:
         else:
             response = HttpResponse(status=200 if request.method == "OPTIONS" else 405)
             response["Allow"] = "POST, OPTIONS"
-        add_cors_fields(request, response, get_options().CORS_ORIGINS)
-        if "Access-Control-Allow-Headers" in response:
-            response["Access-Control-Allow-Methods"] = _ALLOW_METHODS
-            response["Access-Control-Allow-Headers"] = _ALLOW_FIELDS
-        if "Access-Control-Expose-Headers" in response:
-            response["Access-Control-Expose-Headers"] = _EXPOSE_FIELDS
+        add_cors_fields(request, response, get_options(), _CONTRACT)
         response["X-Content-Type-Options"] = "nosniff"
         return response
 

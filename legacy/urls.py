@@ -17,5 +17,8 @@ _root = [p for p in api.urls[0] if isinstance(p, URLPattern) and p.name == "api-
 urlpatterns = [
     path("upload/", upload, name="upload"),
     path("complete/", complete, name="complete"),
+    # Django would answer these with a redirect that loses a POST
+    path("upload", upload),
+    path("complete", complete),
     path("", include(([*_documentation, *_root], "ninja"), api.urls_namespace)),
 ]

@@ -25,6 +25,8 @@ from tusbridge.conf import Options, get_options, parse_options
         ("READ_TIMEOUT", 60),
         ("LEASE_TTL", 2.5),
         ("CORS_ORIGINS", ()),
+        ("CORS_ALLOW_HEADERS", ()),
+        ("CORS_EXPOSE_HEADERS", ()),
         ("ALLOW_ANONYMOUS", False),
         ("ABSOLUTE_LOCATION", False),
         ("POLICY", "tusbridge.policy.Policy"),

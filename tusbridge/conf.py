@@ -2,18 +2,35 @@
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from tusbridge.protocol.fields import MAX_INTEGER
+from tusbridge.origins import normalise_origin
+from tusbridge.protocol.fields import MAX_INTEGER, check_field_name
 
 # 5 TiB: what the largest object stores take, and more than one upload ever was.
 DEFAULT_MAX_LENGTH = 5 * 2**40
 DAY_SECONDS = 24 * 60 * 60
 _CENTURY_SECONDS = 100 * 365 * DAY_SECONDS
+
+
+FieldName = Annotated[str, AfterValidator(check_field_name)]
+
+
+def _normalise_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    """As browsers send them. What no browser sends stays for the check (E009) to report: it
+    matches no page."""
+    return tuple(map(_normalise_if_possible, origins))
+
+
+def _normalise_if_possible(origin: str) -> str:
+    try:
+        return normalise_origin(origin)
+    except ValueError:
+        return origin
 
 
 class Options(BaseModel):
@@ -59,10 +76,17 @@ class Options(BaseModel):
         le=3600,
         description="Seconds without progress after which another request may take an upload over.",
     )
-    CORS_ORIGINS: tuple[str, ...] = Field(
+    CORS_ORIGINS: Annotated[tuple[str, ...], AfterValidator(_normalise_origins)] = Field(
         (),
-        description="Origins whose pages may upload: `https://a.example`, `http://localhost:*` "
-        "(any port), or `*`.",
+        description="Origins whose pages may upload: `https://a.example`, `https://*.a.example` "
+        "(all subdomains), `http://localhost:*` (any port), or `*`.",
+    )
+    CORS_ALLOW_HEADERS: tuple[FieldName, ...] = Field(
+        (),
+        description="Further request fields that these pages may send, such as `X-My-Login`.",
+    )
+    CORS_EXPOSE_HEADERS: tuple[FieldName, ...] = Field(
+        (), description="Further response fields that these pages may read."
     )
     ALLOW_ANONYMOUS: bool = Field(
         False, description="Whether nobody in particular may upload; whoever knows the id is it."

@@ -1,8 +1,8 @@
-"""``path("files/", include("tusbridge.urls"))``."""
+"""``urlpatterns += mount("files/")``, or ``path("files/", include("tusbridge.urls"))``."""
 
 from typing import Any
 
-from django.urls import URLPattern, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from tusbridge.api.frame import framed, not_found
 from tusbridge.api.tus import api
@@ -24,3 +24,15 @@ urlpatterns = [
     # a path that is none of ours gets the protocol's 404, with its fields, and not the site's
     re_path(r"^[\s\S]+$", framed(not_found, UPLOAD_METHODS)),
 ]
+
+
+def mount(route: str) -> list[URLResolver]:
+    """The URLs below ``route``, as in ``urlpatterns += mount("files/")``.
+
+    Beside ``/files/``, ``/files`` creates uploads as well: clients ask for it, and Django's answer
+    would be a redirect that loses a POST.
+    """
+    route = route.rstrip("/")
+    bare = include(([path("", uploads)], app_name), namespace=f"{app_name}-bare")
+    below = path(f"{route}/" if route else "", include("tusbridge.urls"))
+    return [below, path(route, bare)] if route else [below]

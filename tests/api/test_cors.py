@@ -4,20 +4,25 @@ import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
-from tusbridge.api.cors import add_cors_fields, is_allowed
+from tusbridge.api.cors import add_cors_fields
+from tusbridge.conf import Options
 
 ORIGINS = ("https://a.example", "http://localhost:*")
 
 
 def answer(
-    origins: tuple[str, ...], origin: str | None = None, method: str = "PATCH", status: int = 204
+    origins: tuple[str, ...],
+    origin: str | None = None,
+    method: str = "PATCH",
+    status: int = 204,
+    **options: tuple[str, ...],
 ) -> HttpResponse:
     """A response to a page's request, as the browser sees it."""
     request = RequestFactory().generic(method, "/files/x")
     if origin is not None:
         request.META["HTTP_ORIGIN"] = origin
     response = HttpResponse(status=status)
-    add_cors_fields(request, response, origins)
+    add_cors_fields(request, response, Options(CORS_ORIGINS=origins, **options))
     return response
 
 
@@ -27,70 +32,6 @@ def cors_fields(response: HttpResponse) -> dict[str, str]:
         for name, value in response.headers.items()
         if name.startswith("Access-Control-") or name == "Vary"
     }
-
-
-# --- who is allowed
-
-
-@pytest.mark.parametrize(
-    ("origin", "listed"),
-    [
-        pytest.param("https://a.example", "https://a.example", id="the-same"),
-        pytest.param("https://a.example:8443", "https://a.example:8443", id="the-same-port"),
-        pytest.param("http://localhost:3000", "http://localhost:*", id="any-port"),
-        pytest.param("http://localhost", "http://localhost:*", id="any-port-or-none"),
-        pytest.param("http://localhost:65535", "http://localhost:*", id="the-highest-port"),
-        pytest.param("http://127.0.0.1:8000", "http://127.0.0.1:*", id="any-port-ipv4"),
-        pytest.param("http://[::1]:8000", "http://[::1]:*", id="any-port-ipv6"),
-        pytest.param("http://[::1]", "http://[::1]:*", id="ipv6-without-a-port"),
-        pytest.param("null", "null", id="null-if-the-site-lists-it"),
-    ],
-)
-def test_listed_origin_is_allowed(origin: str, listed: str) -> None:
-    assert is_allowed(origin, ["https://other.example", listed])
-
-
-@pytest.mark.parametrize(
-    ("origin", "listed"),
-    [
-        pytest.param("https://b.example", "https://a.example", id="another-host"),
-        pytest.param("http://a.example", "https://a.example", id="another-scheme"),
-        pytest.param("https://a.example:8443", "https://a.example", id="another-port"),
-        pytest.param("https://a.example", "https://a.example:8443", id="no-port"),
-        pytest.param("https://sub.a.example", "https://a.example", id="a-subdomain"),
-        pytest.param("https://a.example.evil.example", "https://a.example", id="listed-as-prefix"),
-        pytest.param("https://evila.example", "https://a.example", id="listed-as-suffix"),
-        pytest.param("https://a.example/", "https://a.example", id="a-slash-behind"),
-        pytest.param("https://a.example\n", "https://a.example", id="a-newline-behind"),
-        pytest.param("https://a.example https://b.example", "https://a.example", id="two"),
-        pytest.param("null", "https://a.example", id="null"),
-        pytest.param("null", "http://localhost:*", id="null-and-any-port"),
-        pytest.param("", "https://a.example", id="empty"),
-        pytest.param("", "http://localhost:*", id="empty-and-any-port"),
-        pytest.param("https://localhost:3000", "http://localhost:*", id="any-port-other-scheme"),
-        pytest.param("http://evil.localhost:3000", "http://localhost:*", id="any-port-subdomain"),
-        pytest.param("http://localhost.evil.example", "http://localhost:*", id="any-port-prefix"),
-        pytest.param("http://localhost:3000.evil", "http://localhost:*", id="port-with-a-host"),
-        pytest.param("http://localhost:evil", "http://localhost:*", id="port-of-letters"),
-        pytest.param("http://localhost:80:90", "http://localhost:*", id="two-ports"),
-        pytest.param("http://localhost:", "http://localhost:*", id="port-empty"),
-        pytest.param("http://localhost:\u0663", "http://localhost:*", id="port-arabic-digit"),
-        pytest.param("http://localhost:\u00b2", "http://localhost:*", id="port-superscript"),
-        pytest.param("http://localhost:-1", "http://localhost:*", id="port-negative"),
-        pytest.param("http://localhost:80@evil.example", "http://localhost:*", id="user-info"),
-        pytest.param("http://evil.example#://localhost", "http://localhost:*", id="fragment"),
-        pytest.param("http://evil.example/http://localhost", "http://localhost:*", id="in-a-path"),
-        pytest.param("localhost:3000", "http://localhost:*", id="no-scheme"),
-        pytest.param("http://[::1]:3000.evil", "http://[::1]:*", id="ipv6-port-with-a-host"),
-        pytest.param("http://[::2]:3000", "http://[::1]:*", id="another-ipv6"),
-    ],
-)
-def test_any_other_origin_is_not(origin: str, listed: str) -> None:
-    assert not is_allowed(origin, [listed])
-
-
-def test_nobody_is_allowed_by_an_empty_list() -> None:
-    assert not is_allowed("https://a.example", [])
 
 
 # --- answers
@@ -187,6 +128,12 @@ def listed(response: HttpResponse, name: str) -> set[str]:
         "X-API-Key",
         "X-CSRFToken",
         "X-Session-Token",
+        # by tracing tools, upload widgets and clients of other services, into every request
+        *("sentry-trace", "baggage", "traceparent", "tracestate", "x-datadog-trace-id", "b3"),
+        *("Cache-Control", "Pragma", "Accept", "X-CSRF-Token", "X-XSRF-TOKEN", "X-Correlation-ID"),
+        *("x-upsert", "apikey", "x-client-info", "X-Tenant"),
+        # downloads of a page
+        *("Range", "If-Range", "If-None-Match"),
     ],
     ids=lambda field: f"row-129-{field}",
 )
@@ -200,8 +147,11 @@ def test_preflight_allows_the_fields_that_clients_send(
 @pytest.mark.parametrize(
     "field",
     [
+        "Accept-Ranges",
+        "Content-Range",
         "Location",
         "Retry-After",
+        "WWW-Authenticate",
         "Tus-Checksum-Algorithm",
         "Tus-Extension",
         "Tus-Max-Size",
@@ -220,6 +170,50 @@ def test_preflight_allows_the_fields_that_clients_send(
 def test_pages_may_read_the_fields_that_servers_send(field: str, method: str) -> None:
     response = answer(ORIGINS, "https://a.example", method)
     assert field.lower() in listed(response, "Expose-Headers")
+
+
+def test_a_site_names_further_fields() -> None:
+    response = answer(
+        *(ORIGINS, "https://a.example", "OPTIONS", 200),
+        CORS_ALLOW_HEADERS=("X-My-Login", "upload-offset"),
+        CORS_EXPOSE_HEADERS=("X-My-Answer",),
+    )
+    assert {"x-my-login", "tus-resumable"} <= listed(response, "Allow-Headers")
+    assert {"x-my-answer", "location"} <= listed(response, "Expose-Headers")
+    names = response["Access-Control-Allow-Headers"].lower().split(",")
+    assert names.count("upload-offset") == 1
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_let_in"),
+    [
+        ("https://one.app.example", True),
+        ("https://a.b.app.example", True),
+        ("https://app.example", False),
+        ("https://evilapp.example", False),
+        ("http://one.app.example", False),
+        ("https://one.app.example:8443", False),
+    ],
+)
+def test_subdomains_are_let_in_without_cookies(origin: str, is_let_in: bool) -> None:
+    response = answer(("https://*.app.example",), origin)
+    assert response.get("Access-Control-Allow-Origin") == (origin if is_let_in else None)
+    assert "Access-Control-Allow-Credentials" not in response
+
+
+@pytest.mark.parametrize(
+    "listed_as",
+    [
+        "https://app.example/",
+        "HTTPS://App.Example",
+        "https://app.example:443",
+        " https://app.example",
+    ],
+)
+def test_an_origin_that_is_written_otherwise_is_the_same_with_cookies(listed_as: str) -> None:
+    response = answer((listed_as,), "https://app.example")
+    assert response["Access-Control-Allow-Origin"] == "https://app.example"
+    assert response["Access-Control-Allow-Credentials"] == "true"
 
 
 @pytest.mark.parametrize("method", ["POST", "HEAD", "PATCH", "DELETE", "GET", "OPTIONS"])
@@ -258,5 +252,5 @@ def test_request_without_a_method_is_no_preflight() -> None:
     request = HttpRequest()
     request.META["HTTP_ORIGIN"] = "https://a.example"
     response = HttpResponse()
-    add_cors_fields(request, response, ORIGINS)
+    add_cors_fields(request, response, Options(CORS_ORIGINS=ORIGINS))
     assert "Access-Control-Allow-Methods" not in response

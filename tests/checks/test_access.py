@@ -95,22 +95,16 @@ class TestAccess:
     @pytest.mark.parametrize(
         ("origin", "why"),
         [
-            ("https://a.example/", "has a slash or a path"),
-            ("https://a.example/page", "has a slash or a path"),
+            ("https://a.example/page", "has a path"),
             ("a.example", "has no scheme"),
             ("//a.example", "has no scheme"),
-            ("https://A.example", "has capital letters"),
-            ("HTTPS://a.example", "has capital letters"),
-            ("https://a.example:443", "own port"),
-            ("http://a.example:80", "own port"),
-            ("https://*.a.example", "has a star elsewhere"),
             ("https://*", "has a star elsewhere"),
-            ("http://localhost:3*", "has a star elsewhere"),
-            ("https://a.example ", "is no origin"),
-            ("https://", "is no origin"),
-            ("https://user@a.example", "is no origin"),
-            ("https://b\u00fccher.example", "is no origin"),
-            ("https://a.example:port", "is no origin"),
+            ("https://a.*.example", "has a star elsewhere"),
+            ("http://localhost:3*", "has a port"),
+            ("https://", "is not an origin"),
+            ("https://user@a.example", "is not an origin"),
+            ("https://stra\u00dfe.example", "Punycode"),
+            ("https://a.example:port", "has a port"),
             ("", "has no scheme"),
         ],
     )
@@ -132,13 +126,20 @@ class TestAccess:
             "capacitor://localhost",
             "chrome-extension://abcdefghijklmnop",
             "https://xn--bcher-kva.example",
+            "https://a.example/",
+            "https://A.example",
+            "HTTPS://a.example",
+            "https://a.example:443",
+            "http://a.example:80",
+            "https://a.example ",
+            "https://b\u00fccher.example",
         ],
     )
     def test_what_they_send(self, tusbridge_settings: Callable[..., None], origin: str) -> None:
         tusbridge_settings(CORS_ORIGINS=[origin])
         assert ids() == []
 
-    @pytest.mark.parametrize("origin", ["*", "http://localhost:*", "null"])
+    @pytest.mark.parametrize("origin", ["*", "http://localhost:*", "https://*.a.example", "null"])
     def test_W008_origins_that_get_no_cookies(  # noqa: N802
         self, use: Any, tusbridge_settings: Callable[..., None], origin: str
     ) -> None:

@@ -2,12 +2,15 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connections
-from django.urls import include, path
+from django.test import Client
+from django.urls import clear_url_caches, include, path
 
 from tests.checks.support import ids, texts
 from tusbridge import urls
@@ -49,6 +52,64 @@ class TestWeb:
         mount("files")
         assert ids() == ["E010"]
         assert "'/files'" in texts()
+
+    @pytest.fixture
+    def named_site(
+        self,
+        settings: Any,
+        mount: Any,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> Callable[..., None]:
+        """A site whose settings name an application, with these sources of wsgi.py and asgi.py."""
+
+        def set_up(wsgi: str, asgi: str = "") -> None:
+            # another name each time: Python keeps packages that it has imported
+            package = tmp_path / f"named_{uuid4().hex}"
+            package.mkdir()
+            (package / "__init__.py").touch()
+            (package / "wsgi.py").write_text(wsgi)
+            if asgi:
+                (package / "asgi.py").write_text(asgi)
+            monkeypatch.syspath_prepend(tmp_path)
+            settings.WSGI_APPLICATION = f"{package.name}.wsgi.application"
+            settings.MIDDLEWARE = [
+                "django.middleware.common.CommonMiddleware",
+                *settings.MIDDLEWARE,
+            ]
+            mount("files/")
+
+        return set_up
+
+    def test_W015_a_post_without_the_slash_gets_lost(  # noqa: N802
+        self, named_site: Any, settings: Any, client: Client
+    ) -> None:
+        named_site("raise SystemExit('this is read, not run')")
+        assert ids() == ["W015"]
+        assert "'/files'" in texts()
+        host = settings.ALLOWED_HOSTS[0]
+        assert client.post("/files", headers={"Host": host}).status_code == 301
+        settings.APPEND_SLASH = False
+        assert ids() == []
+
+    def test_W015_not_where_the_application_is_wrapped(self, named_site: Any) -> None:  # noqa: N802
+        named_site("application = TusbridgeWSGI(get_wsgi_application())")
+        assert ids() == []
+        named_site("", "application = TusbridgeASGI(get_asgi_application())")
+        assert ids() == []
+
+    def test_W015_not_where_nothing_is_known(self, named_site: Any, settings: Any) -> None:  # noqa: N802
+        named_site("")
+        settings.WSGI_APPLICATION = "nowhere.wsgi.application"
+        assert ids() == []
+        settings.WSGI_APPLICATION = None
+        assert ids() == []
+
+    def test_W015_not_where_mount_was_used(self, named_site: Any) -> None:  # noqa: N802
+        named_site("plain = 1")
+        sys.modules["checked_urls"].urlpatterns = urls.mount("files/")  # type: ignore[attr-defined]
+        clear_url_caches()
+        assert ids() == []
 
     @pytest.mark.parametrize(
         ("middleware", "atomic", "mark"),

@@ -80,6 +80,8 @@ def test_help_is_there_and_does_not_load_django(command: list[str]) -> None:
         (["--user-max-open", "0"], "--user-max-open"),
         (["--expire-after", "soon"], "--expire-after: 'soon' is no time"),
         (["--durability", "some"], "--durability"),
+        (["--cors-origin", "app.example"], "--cors-origin: 'app.example' has no scheme; write"),
+        (["--cors-allow-header", "X Y"], "--cors-allow-header: 'X Y' is not the name of a"),
         (["--data-dir", "/dev/null/x"], "--data-dir"),
         (["--host", "no.such.host.invalid"], "--host"),
         (["--database-url", "postgresql://127.0.0.1:1/x"], "--database-url"),

@@ -273,6 +273,11 @@ def test_what_is_no_setting_of_the_server_is_left_alone(monkeypatch: pytest.Monk
         ("DURABILITY", "disk"),
         ("ALLOW_ANONYMOUS", "perhaps"),
         ("LOG_FORMAT", "xml"),
+        ("CORS_ORIGIN", "app.example"),
+        ("CORS_ORIGIN", "https://good.example,https://app.example/page"),
+        ("CORS_ALLOW_HEADER", "X Tenant"),
+        ("CORS_ALLOW_HEADER", "*"),
+        ("CORS_EXPOSE_HEADER", "X-Tenant:"),
     ],
 )
 def test_wrong_value_is_refused_by_its_name(
@@ -358,6 +363,17 @@ def test_elsewhere_no_page_of_another_origin_may() -> None:
 def test_named_origins_replace_the_default_ones(host: str) -> None:
     made = config(host=host, cors_origin="https://a.example")
     assert made.cors_origins == ("https://a.example",)
+
+
+@pytest.mark.parametrize(
+    ("written", "origins"),
+    [
+        ("https://App.example:443/", ("https://app.example",)),
+        ("https://*.app.example, *", ("https://*.app.example", "*")),
+    ],
+)
+def test_origins_are_taken_as_browsers_send_them(written: str, origins: tuple[str, ...]) -> None:
+    assert config(cors_origin=written).cors_origins == origins
 
 
 # --- places

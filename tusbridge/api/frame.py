@@ -180,7 +180,7 @@ def dress(request: HttpRequest, response: HttpResponseBase, options: Options) ->
         response.content = b""
         # of a resource whose GET is another thing, a length would tell nothing
         del response["Content-Length"]
-    add_cors_fields(request, response, options.CORS_ORIGINS)
+    add_cors_fields(request, response, options)
     return response
 
 

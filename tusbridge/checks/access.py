@@ -1,6 +1,5 @@
 """Who may upload, and from which pages."""
 
-import re
 from collections.abc import Iterator
 
 from django.conf import settings
@@ -9,14 +8,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from tusbridge.checks import catalogue, middleware
 from tusbridge.conf import Options
+from tusbridge.origins import normalise_origin
 from tusbridge.policy import Policy, get_policy
 from tusbridge.same_origin import is_in_trusted_origins
-
-_ORIGIN = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?:[a-z0-9._~-]+|\[[0-9a-f:.]+\])(?P<port>:[0-9]{1,5}|:\*)?",
-    re.ASCII,
-)
-_DEFAULT_PORTS = {("http", ":80"), ("https", ":443")}
 
 
 def check_policy(options: Options) -> Iterator[CheckMessage]:
@@ -78,18 +72,8 @@ def _needs_session(options: Options) -> bool:
 
 
 def _what_is_wrong_with(origin: str) -> str:
-    if origin in {"*", "null"}:
-        return ""
-    match = _ORIGIN.fullmatch(origin)
-    if match:
-        is_default = (match["scheme"], match["port"]) in _DEFAULT_PORTS
-        return "names its scheme's own port, which browsers leave out" if is_default else ""
-    if "://" not in origin:
-        return "has no scheme"
-    if "/" in origin.partition("://")[2]:
-        return "has a slash or a path at its end"
-    if origin != origin.lower():
-        return "has capital letters"
-    if "*" in origin:
-        return "has a star elsewhere than for its port"
-    return "is no origin"
+    try:
+        normalise_origin(origin)
+    except ValueError as error:
+        return str(error)
+    return ""

@@ -67,8 +67,9 @@ WRONG_UPLOAD_TO = Finding(
 WRONG_ORIGIN = Finding(
     id="E009",
     text="TUSBRIDGE['CORS_ORIGINS']: {value!r} {why}, so no page ever matches it.",
-    hint="Write an origin as browsers send it: 'https://app.example' or 'http://localhost:3000'; "
-    "'http://localhost:*' stands for any port, '*' for any origin.",
+    hint="Write scheme and host: 'https://app.example' or 'http://localhost:3000'; "
+    "'https://*.app.example' stands for all subdomains, 'http://localhost:*' for any port, '*' for "
+    "any origin.",
 )
 NO_SLASH = Finding(
     id="E010",
@@ -151,6 +152,13 @@ RELATIVE_FOLDER = Finding(
     text="{setting} is {value!r}: where files lie depends on the folder that a process is started "
     "in.",
     hint="Name the folder by its whole path.",
+)
+NO_BARE_MOUNT = Finding(
+    id="W015",
+    text="A POST to {path!r}, without the slash, is answered with a redirect, which loses it: some "
+    "clients cannot create uploads.",
+    hint="Write urlpatterns += mount('files/'), with mount from tusbridge.urls, or wrap the "
+    "application in TusbridgeASGI or TusbridgeWSGI.",
 )
 
 ANONYMOUS = Finding(

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -9,8 +11,9 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
+from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
-from django.urls import NoReverseMatch, get_script_prefix, resolve, reverse
+from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
 
 from tusbridge.checks import catalogue, middleware
 from tusbridge.conf import Options
@@ -41,6 +44,8 @@ def check_mount(options: Options) -> Iterator[CheckMessage]:
     lost = _lost_marks(resolve(path).func)
     if lost:
         yield catalogue.WRAPPED_VIEW(path=path, marks=", ".join(lost))
+    if _is_redirected(path[:-1]) and _is_unwrapped():
+        yield catalogue.NO_BARE_MOUNT(path=path[:-1])
 
 
 def check_middleware(options: Options) -> Iterator[CheckMessage]:
@@ -63,6 +68,35 @@ def _mount_path() -> str | None:
     except NoReverseMatch:
         return None
     return "/" + url.removeprefix(get_script_prefix()).lstrip("/")
+
+
+def _is_redirected(bare: str) -> bool:
+    """Whether CommonMiddleware sends clients of the mount point without its slash to the other."""
+    if not bare or not settings.APPEND_SLASH or not middleware.has(CommonMiddleware):
+        return False
+    try:
+        resolve(bare)
+    except Resolver404:
+        return True
+    return False
+
+
+def _is_unwrapped() -> bool:
+    """Whether the site names its application, and neither that nor the other kind beside it is
+    wrapped in ours. The modules are read and not run."""
+    named = [getattr(settings, f"{kind}_APPLICATION", None) for kind in ("WSGI", "ASGI")]
+    packages = [name.rpartition(".")[0].rpartition(".")[0] for name in named if name]
+    sources = [_source_of(f"{package}.{kind}") for package in packages for kind in ("wsgi", "asgi")]
+    own = [_source_of(name.rpartition(".")[0]) for name in named if name]
+    return any(own) and not any("Tusbridge" in source for source in [*own, *sources])
+
+
+def _source_of(module: str) -> str:
+    try:
+        spec = find_spec(module)
+        return Path(spec.origin or "").read_text("utf-8") if spec else ""
+    except (ImportError, ValueError, OSError):
+        return ""
 
 
 def _lost_marks(view: Any) -> list[str]:

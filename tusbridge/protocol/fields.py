@@ -25,6 +25,7 @@ _MAX_NAME = 255
 _INTEGER = re.compile(r"(?:0|[1-9][0-9]{0,18})", re.ASCII)
 _METADATA_KEY = re.compile(r"[!-+\--~]+", re.ASCII)
 _MEDIA_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+_TOKEN = re.compile(r"[!#$%&'+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _RANGE = re.compile(
     r"bytes[ \t]*=[ \t]*([0-9]{0,19})-([0-9]{0,19})[ \t]*", re.ASCII | re.IGNORECASE
 )
@@ -90,6 +91,17 @@ def parse_media_type(name: str, text: str) -> str:
     if not _MEDIA_TYPE.fullmatch(essence):
         raise InvalidField(name, "has to be a media type")
     return essence.lower()
+
+
+def check_field_name(name: str) -> str:
+    """The name of a header field (RFC 9110, 5.6.2); a star is not one, which CORS takes for all
+    fields or, with cookies, for none.
+
+    :raises ValueError: another text.
+    """
+    if not _TOKEN.fullmatch(name):
+        raise ValueError(f"{name!r} is not the name of a header field")
+    return name
 
 
 def render_date(moment: datetime) -> str:

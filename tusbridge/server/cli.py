@@ -106,8 +106,20 @@ def _place_options(command: Any) -> Any:
     "--cors-origin",
     metavar="ORIGIN",
     multiple=True,
-    help="Origin whose pages may upload, such as https://a.example or '*'; may be repeated.  "
-    "[default: this machine's, while listening on loopback]",
+    help="Origin whose pages may upload: https://a.example, 'https://*.a.example' (all subdomains) "
+    "or '*'; may be repeated.  [default: this machine's, while listening on loopback]",
+)
+@_option(
+    "--cors-allow-header",
+    metavar="NAME",
+    multiple=True,
+    help="Further request header that these pages may send; may be repeated.",
+)
+@_option(
+    "--cors-expose-header",
+    metavar="NAME",
+    multiple=True,
+    help="Further response header that these pages may read; may be repeated.",
 )
 @_option(
     "--allowed-host",

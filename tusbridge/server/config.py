@@ -4,10 +4,11 @@ import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from tusbridge.conf import DAY_SECONDS, DEFAULT_MAX_LENGTH
+from tusbridge.conf import DAY_SECONDS, DEFAULT_MAX_LENGTH, FieldName
+from tusbridge.origins import normalise_origin
 from tusbridge.protocol.fields import MAX_INTEGER
 from tusbridge.texts import parse_duration, parse_size
 
@@ -25,10 +26,26 @@ def _parse_list(value: Any) -> Any:
     return value
 
 
+def _parse_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(_parse_origin, origins))
+
+
+def _parse_origin(text: str) -> str:
+    try:
+        return normalise_origin(text)
+    except ValueError as error:
+        raise ValueError(
+            f"{text!r} {error}; write an origin such as https://app.example, "
+            "https://*.app.example for its subdomains, or * for any"
+        ) from error
+
+
 Size = Annotated[int, BeforeValidator(parse_size)]
 SizeLimit = Annotated[int | None, BeforeValidator(_parse_limit)]
 Duration = Annotated[float | None, BeforeValidator(parse_duration)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parse_list)]
+Origins = Annotated[Names, AfterValidator(_parse_origins)]
+FieldNames = Annotated[tuple[FieldName, ...], NoDecode, BeforeValidator(_parse_list)]
 
 
 class ServerConfig(BaseSettings):
@@ -52,7 +69,9 @@ class ServerConfig(BaseSettings):
     max_total_bytes: SizeLimit = None
     expire_after: Duration = DAY_SECONDS
     durability: Literal["power", "process"] = "power"
-    cors_origin: Names = ()
+    cors_origin: Origins = ()
+    cors_allow_header: FieldNames = ()
+    cors_expose_header: FieldNames = ()
     allowed_host: Names = ()
     allow_anonymous: bool = False
     read_timeout: Duration = 60

@@ -140,6 +140,8 @@ TUSBRIDGE = {
     "DURABILITY": CONFIG.durability,
     "READ_TIMEOUT": CONFIG.read_timeout or DAY_SECONDS,
     "CORS_ORIGINS": CONFIG.cors_origins,
+    "CORS_ALLOW_HEADERS": CONFIG.cors_allow_header,
+    "CORS_EXPOSE_HEADERS": CONFIG.cors_expose_header,
     "ALLOW_ANONYMOUS": CONFIG.allow_anonymous or CONFIG.is_loopback,
     "POLICY": "tusbridge.server.policy.TokenPolicy",
     "USER_MAX_OPEN": CONFIG.user_max_open,

@@ -6,6 +6,7 @@ from django.urls import URLPattern, include, path
 from tusbridge.api.tus import api
 from tusbridge.server import views
 from tusbridge.server.config import ADMIN_PATH
+from tusbridge.urls import mount
 
 admin.site.site_header = admin.site.site_title = "tusbridge"
 admin.site.index_title = "Uploads and access"
@@ -22,7 +23,7 @@ urlpatterns = [
     path("healthz", views.healthz),
     path("readyz", views.readyz),
     path("legacy/", views.legacy, name="legacy"),
-    path("files/", include("tusbridge.urls")),
+    *mount("files/"),
     path("legacy/", include("legacy.urls")),
     path(ADMIN_PATH.removeprefix("/"), admin.site.urls),
     path(
