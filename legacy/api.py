@@ -100,8 +100,8 @@ api = NinjaAPI(
     version=__version__,
     description=doc.DESCRIPTION,
     urls_namespace="tusbridge-legacy",
-    openapi_url="openapi.json",
-    docs_url="docs",
+    # documented by tusbridge.api.pages
+    openapi_url=None,
 )
 api.add_router("", router)
 

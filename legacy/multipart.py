@@ -126,10 +126,10 @@ class _Head:
     def __init__(self, raw: bytes, encoding: str) -> None:
         self.fields: dict[str, tuple[str, dict[str, str]]] = {}
         for line in raw.split(b"\r\n"):
-            name, colon, value = line.decode(encoding, "replace").partition(":")
+            name, colon, value = _decode(line, encoding).partition(":")
             name, value = name.strip().lower(), value.strip()
             if name in _WITH_PARAMETERS:
-                self.fields[name] = parse_header_parameters(value)
+                self.fields[name] = _parse_parameters(value)
             elif colon:
                 self.fields[name] = value.lower(), {}
         disposition = self.fields.get("content-disposition", ("", {}))[1]
@@ -201,7 +201,7 @@ class FormParser:
             self._count(len(piece))
             found += piece
         value = _from_base64(bytes(found)) if head.is_base64 else bytes(found)
-        self.fields.appendlist(name, value.decode(self._encoding, "replace"))
+        self.fields.appendlist(name, _decode(value, self._encoding))
 
     def _count(self, size: int) -> None:
         self._field_bytes += size
@@ -251,6 +251,26 @@ class FormParser:
             counters[number] += size
             if chunk is None:
                 return
+
+
+def _decode(raw: bytes, encoding: str) -> str:
+    """:raises MultiPartParserError: the encoding is unknown or not one of text."""
+    try:
+        return raw.decode(encoding, "replace")
+    except (LookupError, ValueError) as error:
+        raise MultiPartParserError("The form names a charset that cannot be read.") from error
+
+
+def _parse_parameters(value: str) -> tuple[str, dict[str, str]]:
+    """A field's value and its parameters, as Django parses them.
+
+    :raises MultiPartParserError: Django's parser fails, as it does for ``filename*`` in a charset
+        that does not exist (RFC 8187).
+    """
+    try:
+        return parse_header_parameters(value)
+    except Exception as error:
+        raise MultiPartParserError("The head of a part is malformed.") from error
 
 
 def _from_base64(value: bytes) -> bytes:

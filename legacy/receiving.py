@@ -157,6 +157,9 @@ class _Handler(FileUploadHandler):
         try:
             form.parse()
         except BaseException:
+            for other in self._others:
+                # Django's own parser leaves a temporary file open where it fails in the midst of it
+                other.upload_interrupted()
             for files in dict(form.files.lists()).values():
                 for file in files:
                     file.close()
@@ -230,6 +233,19 @@ def receive(request: HttpRequest, field_name: str, begin: Begin) -> StreamedChun
         handler.drop()
         raise
     return streamed
+
+
+def load_form(request: Any) -> QueryDict:
+    """The fields of a form that Django's own parser reads, where nothing has read it before.
+
+    :raises ChunkedUploadError: it cannot be read.
+    """
+    try:
+        return request.POST  # type: ignore[no-any-return]
+    except (MultiPartParserError, LookupError, ValueError, OverflowError) as error:
+        # Django raises more than its own errors for charsets and lengths that do not exist
+        request._mark_post_parse_error()
+        raise ChunkedUploadError(status=400, detail="The form cannot be read.") from error
 
 
 def _parse(request: Any, handler: _Handler, stream: Any) -> None:

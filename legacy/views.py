@@ -16,7 +16,7 @@ from legacy import protocol as contract
 from legacy.exceptions import ChunkedUploadError
 from legacy.models import AbstractChunkedUpload
 from legacy.protocol import ContentRange
-from legacy.receiving import BytesAreComing, ComingFile, StreamedChunk, receive
+from legacy.receiving import BytesAreComing, ComingFile, StreamedChunk, load_form, receive
 from legacy.response import Response
 from legacy.view_base import ChunkedUploadBaseView, is_authenticated, refuse
 from tusbridge.api.forms import is_unread_form
@@ -134,7 +134,7 @@ class ChunkedUploadView(ChunkedUploadBaseView):
         if is_unread_form(request):
             streamed = receive(request, self.field_name, partial(self._begin, request))
         try:
-            self._check_csrf(request, request.POST)
+            self._check_csrf(request, load_form(request))
             chunk = request.FILES.get(self.field_name)
             if chunk is None:
                 raise refuse(400, contract.NO_CHUNK)
@@ -306,7 +306,8 @@ class ChunkedUploadCompleteView(ChunkedUploadBaseView):
             raise refuse(400, contract.WRONG_MD5)
 
     def _post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        upload_id, md5 = request.POST.get("upload_id"), request.POST.get("md5")
+        fields = load_form(request)
+        upload_id, md5 = fields.get("upload_id"), fields.get("md5")
         if self.do_md5_check and not (upload_id and md5):
             raise refuse(400, contract.BOTH_REQUIRED)
         if not upload_id:

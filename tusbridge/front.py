@@ -41,6 +41,7 @@ from tusbridge.errors import (
 from tusbridge.forms import FormThreads, is_form_view
 from tusbridge.intake import Intake, Message, Receive
 from tusbridge.lanes import Lane
+from tusbridge.protocol.fields import MAX_DIGITS
 from tusbridge.rows import release_connections
 from tusbridge.service import BUSY_PATIENCE_SECONDS, BUSY_POLL_SECONDS, UploadService
 
@@ -288,12 +289,14 @@ class Front:
     def _intake(self, headers: dict[bytes, bytes], receive: Receive) -> Intake | None:
         """Where the body comes in; None when there is none.
 
-        A length that is no number is left for the view to refuse; nothing is read of it.
+        A length that is not a number of bytes is left for the view to refuse; nothing is read of
+        it.
         """
-        length = headers.get(b"content-length", b"")
+        # leading zeros change nothing for the server, and Python refuses to read 5,000 digits
+        length = headers.get(b"content-length", b"").lstrip(b"0")
         if b"transfer-encoding" in headers:
             return Intake(receive, None)
-        if length.isdigit() and int(length):
+        if length.isdigit() and len(length) <= MAX_DIGITS:
             return Intake(receive, int(length))
         return None
 
@@ -545,5 +548,6 @@ def bad_request() -> HttpResponseBase:
     response: Any = HttpResponse(
         "invalid-request: not understood\n", status=400, content_type="text/plain"
     )
+    response["X-Content-Type-Options"] = "nosniff"
     response.tusbridge_close = True
     return response  # type: ignore[no-any-return]

@@ -136,8 +136,8 @@ api = NinjaAPI(
     version=__version__,
     description=doc.DESCRIPTION,
     urls_namespace="tusbridge-tus",
-    openapi_url="openapi.json",
-    docs_url="docs",
+    # documented by tusbridge.api.pages
+    openapi_url=None,
 )
 api.add_router("", router)
 

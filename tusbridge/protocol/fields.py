@@ -16,6 +16,7 @@ from tusbridge.errors import InvalidField, RangeNotSatisfiable
 
 # Largest number of bytes a protocol field may name: a signed 64-bit integer, as databases hold.
 MAX_INTEGER = 2**63 - 1
+MAX_DIGITS = len(str(MAX_INTEGER))
 # Bytes of a whole Upload-Metadata field, and keys in it: more is a mistake or an attack.
 MAX_METADATA_LENGTH = 8192
 MAX_METADATA_KEYS = 64

@@ -1,4 +1,4 @@
-"""Django's middleware for the admin, and for nothing else.
+"""Fields of every page, and Django's middleware for the admin and for nothing else.
 
 Uploads have no use for sessions, and must not pay for them: on any other path each of these is one
 comparison. So cookies mean nothing there either, and a page elsewhere cannot borrow an
@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
+from tusbridge.api.pages import protect
 from tusbridge.server.config import ADMIN_PATH
 
 # Nothing comes from anywhere but here, and nothing runs or styles inline.
@@ -33,6 +34,20 @@ _FIELDS = {
 def is_admin(request: HttpRequest) -> bool:
     """Whether the request is for the admin."""
     return request.path_info.startswith(ADMIN_PATH)
+
+
+class PageFields(MiddlewareMixin):
+    """Fields of every answer that has none of its own: pages, errors and static files alike."""
+
+    # answers to uploads have their own
+    passes_uploads_by = True
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        if "X-Content-Type-Options" not in response.headers:
+            protect(response)
+        return response
 
 
 class _AdminOnly(MiddlewareMixin):

@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "legacy",
 ]
 MIDDLEWARE = [
+    "tusbridge.server.middleware.PageFields",
     "django.middleware.common.CommonMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tusbridge.server.middleware.AdminFields",
