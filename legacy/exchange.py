@@ -157,12 +157,13 @@ def drop_held(upload: Any) -> None:
 
 
 def limit_of(upload: AbstractUpload, max_bytes: int | None) -> int:
-    """Bytes that the upload may have in the end: by view, settings, and what tus has set."""
+    """Bytes that the upload may have in the end: by view, settings, and what its client has said
+    before, by tus or by completing it."""
     limits = [service_of(upload).policy.limits(owner_of(upload)).max_length]
     if max_bytes is not None:
         limits.append(max_bytes)
-    is_begun_by_tus = upload.protocol == Protocol.TUS and not upload._state.adding
-    if is_begun_by_tus and upload.length is not None:
+    is_told = upload.protocol == Protocol.TUS or upload.completes_itself
+    if is_told and upload.length is not None and not upload._state.adding:
         limits.append(upload.length)
     return min(limits)
 

@@ -44,7 +44,13 @@ class AppendAtHand(Appending):
     def _begin(self, values: dict[str, Any], *, ttl: float | None) -> None:
         model, pk, token = self._service.model, self.upload.pk, self.token
         if not leases.commit_first(
-            model, pk, token=token, new=self.written, ttl=ttl, values=values
+            model,
+            pk,
+            length=self.upload.length,
+            token=token,
+            new=self.written,
+            ttl=ttl,
+            values=values,
         ):
             raise UploadBusy
 

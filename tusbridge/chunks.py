@@ -115,7 +115,8 @@ def begin_next(
     deadline = time.monotonic() + wait
     ttl = service.options.LEASE_TTL
     while True:
-        if upload.is_complete:
+        # where all bytes are there by the word of its client, a crash may have kept it from its end
+        if upload.is_complete or (upload.completes_itself and upload.offset == upload.length):
             raise AlreadyComplete
         if upload.offset != offset:
             raise OffsetMismatch(upload.offset, offset)
@@ -123,7 +124,9 @@ def begin_next(
         # before the lease is taken: what fails here holds none
         plan = AppendPlan(offset=offset, limit=limit, all_or_nothing=True)
         chunk = Chunk(service, upload, plan, token)
-        if leases.acquire(service.model, upload.pk, offset=offset, token=token, ttl=ttl):
+        if leases.acquire_unchanged(
+            service.model, upload.pk, offset=offset, length=upload.length, token=token, ttl=ttl
+        ):
             return chunk
         if time.monotonic() > deadline:
             raise UploadBusy

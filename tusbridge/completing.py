@@ -65,6 +65,9 @@ class Completion:
         token = leases.new_token()
         if not self._acquire(upload, token):
             return upload
+        if not _has_all_bytes(upload):
+            leases.release(self._model, upload.pk, token=token)
+            return upload
         try:
             self._name_and_finish(upload, token)
         except (LeaseLost, StoreFull) as error:
@@ -103,7 +106,8 @@ class Completion:
         if not self._acquire(upload, token):
             raise AlreadyComplete if self._is_complete(upload) else UploadBusy
         # only now nobody can add to it
-        upload.length = upload.offset
+        if upload.length != upload.offset:
+            upload.length, upload.completes_itself = upload.offset, False
         self._name_and_finish(upload, token)
 
     def _acquire(self, upload: AbstractUpload, token: str) -> bool:
@@ -116,7 +120,7 @@ class Completion:
         if row is None or row.lease_token != token:
             return False
         upload.file.name, upload.store_state = row.recorded_name, row.store_state
-        upload.completes_itself = row.completes_itself
+        upload.length, upload.completes_itself = row.length, row.completes_itself
         return True
 
     def _is_complete(self, upload: AbstractUpload) -> bool:

@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from django.db.models import Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import Exact
 
 from tusbridge.errors import DatabaseUnavailable
 from tusbridge.models import AbstractUpload, Concat, Status, row_model
@@ -59,12 +61,17 @@ _MOVED = {"offset": Slot("new", "offset"), "progress_at": DatabaseNow()}
 
 _IS_MINE = Exists(_MINE_UPLOADING)
 _ACQUIRE = Update(_AT_OFFSET, _TAKEN)
-_ACQUIRE_FIRST = Update(_AT_OFFSET & Q(length__isnull=True), _TAKEN)
+# a length that is not known is compared as this one, which none is
+_UNKNOWN = -1
+_UNCHANGED = _AT_OFFSET & Q(
+    Exact(Coalesce(F("length"), Value(_UNKNOWN)), Slot("as_read", "length"))
+)
+_ACQUIRE_UNCHANGED = Update(_UNCHANGED, _TAKEN)
 _RENEW = Update(_MINE_UPLOADING, _TAKEN)
 _COMMIT = Update(_IN_BETWEEN, {**_MOVED, "lease_until": _UNTIL})
 _COMMIT_LAST = Update(_IN_BETWEEN, {**_MOVED, **_FREED})
-_COMMIT_FIRST = Update(_AT_OFFSET, {**_TAKEN, **_MOVED})
-_COMMIT_FIRST_AND_LAST = Update(_AT_OFFSET, {**_FREED, **_MOVED})
+_COMMIT_FIRST = Update(_UNCHANGED, {**_TAKEN, **_MOVED})
+_COMMIT_FIRST_AND_LAST = Update(_UNCHANGED, {**_FREED, **_MOVED})
 _COMPLETE = Update(_MINE_UPLOADING, {"status": Status.COMPLETE, **_FREED})
 _RELEASE = Update(_MINE, _FREED)
 _TELLING = Q(
@@ -111,17 +118,36 @@ def acquire(
     offset: int,
     token: str,
     ttl: float,
-    length: int | None = None,
 ) -> bool:
-    """Take the lease of an upload that is at ``offset`` bytes and has no live holder. With
-    ``length`` that is set in the same statement, and must not have been set before.
+    """Take the lease of an upload that is at ``offset`` bytes and has no live holder.
 
     :raises DatabaseUnavailable: nothing was changed, or the lease runs out after ``ttl`` seconds.
     """
     given = {"pk": pk, "offset": offset, "token": token, "ttl": timedelta(seconds=ttl)}
-    if length is not None:
-        return _run(_ACQUIRE_FIRST, model, given, {"length": length})
     return _run_for_holders(_ACQUIRE, model, given)
+
+
+def acquire_unchanged(
+    model: type[AbstractUpload],
+    pk: Any,
+    *,
+    offset: int,
+    length: int | None,
+    token: str,
+    ttl: float,
+    new_length: int | None = None,
+) -> bool:
+    """As :func:`acquire`, of an upload whose ``length`` is as it was read, too: an upload that was
+    completed at its offset in the meantime, by a request that has died since, takes no more bytes.
+    ``new_length`` is set in the same statement.
+
+    :raises DatabaseUnavailable: nothing was changed, or the lease runs out after ``ttl`` seconds.
+    """
+    given = {"pk": pk, "offset": offset, "token": token, "ttl": timedelta(seconds=ttl)}
+    given["as_read"] = _UNKNOWN if length is None else length
+    if new_length is not None:
+        return _run(_ACQUIRE_UNCHANGED, model, given, {"length": new_length})
+    return _run_for_holders(_ACQUIRE_UNCHANGED, model, given)
 
 
 def renew(model: type[AbstractUpload], pk: Any, *, token: str, ttl: float) -> bool:
@@ -149,35 +175,42 @@ def commit(
     :raises DatabaseUnavailable: after about 1.5 s of tries, besides the database's own time-outs.
     """
     given = {"pk": pk, "token": token, "old": old, "new": new, "ttl": timedelta(seconds=ttl)}
-    statement = _COMMIT_LAST if release else _COMMIT
-    return _insist(lambda: _run(statement, model, given, values))
+    if release:
+        return _insist_once(lambda: _run(_COMMIT_LAST, model, given, values))
+    return _insist(lambda: _run(_COMMIT, model, given, values))
 
 
 def commit_first(
     model: type[AbstractUpload],
     pk: Any,
     *,
+    length: int | None,
     token: str,
     new: int,
     ttl: float | None,
     values: Mapping[str, Any],
 ) -> bool:
-    """:func:`acquire` and :func:`commit` in one, from offset 0 to ``new`` bytes; with a ``ttl`` in
-    seconds the lease is kept. False: somebody holds it, or has moved the offset.
+    """:func:`acquire_unchanged` and :func:`commit` in one, from offset 0 to ``new`` bytes; with a
+    ``ttl`` in seconds the lease is kept. False: another request holds it, or has moved the offset,
+    or has set the length.
 
     :raises DatabaseUnavailable: the bytes may count or not.
     """
+    given = {"pk": pk, "offset": 0, "new": new, "as_read": _UNKNOWN if length is None else length}
     if ttl is None:
-        return _run(_COMMIT_FIRST_AND_LAST, model, {"pk": pk, "offset": 0, "new": new}, values)
-    given = {"pk": pk, "offset": 0, "new": new, "token": token, "ttl": timedelta(seconds=ttl)}
+        return _run(_COMMIT_FIRST_AND_LAST, model, given, values)
+    given |= {"token": token, "ttl": timedelta(seconds=ttl)}
     return _run(_COMMIT_FIRST, model, given, values)
 
 
 def complete(
     model: type[AbstractUpload], pk: Any, *, token: str, values: Mapping[str, Any]
 ) -> bool:
-    """Mark the upload complete, set ``values`` and let the lease go; False when it is lost."""
-    return _insist(lambda: _run(_COMPLETE, model, {"pk": pk, "token": token}, values))
+    """Mark the upload complete, set ``values`` and let the lease go; False when it is lost.
+
+    :raises DatabaseUnavailable: it may be complete.
+    """
+    return _insist_once(lambda: _run(_COMPLETE, model, {"pk": pk, "token": token}, values))
 
 
 def begin_confirming(model: type[AbstractUpload], pk: Any, *, token: str) -> bool:
@@ -303,6 +336,28 @@ def lost(model: type[AbstractUpload], held: Mapping[Any, str]) -> set[Any]:
 
 def _batches(keys: Sequence[Any]) -> list[Sequence[Any]]:
     return [keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH)]
+
+
+def _insist_once(statement: Callable[[], bool]) -> bool:
+    """As :func:`_insist`, for a statement that cannot have its effect twice: one that finds nothing
+    to change may have had it before, in a try whose answer was lost.
+
+    :raises DatabaseUnavailable: also where that may be so.
+    """
+    lost: list[DatabaseUnavailable] = []
+
+    def tried() -> bool:
+        try:
+            return statement()
+        except DatabaseUnavailable as error:
+            if not error.is_refused:
+                lost.append(error)
+            raise
+
+    is_done = _insist(tried)
+    if lost and not is_done:
+        raise lost[0]
+    return is_done
 
 
 def _insist(statement: Callable[[], T]) -> T:

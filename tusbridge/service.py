@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -110,20 +110,40 @@ class UploadService:
             return Concatenation(self).go_on(upload)
         if upload.is_complete or upload.offset == 0 != upload.length:
             return upload
-        if upload.recorded_name:
-            return self.settle_soon(upload)  # all bytes came, and may be in the storage already
+        if upload.recorded_name and upload.offset == upload.length:
+            return self._settled(upload)
         try:
             available = self.store_of(upload).available(self.blob_of(upload), upload.offset)
         except StoreError:
             # it may have gone meanwhile, or be on its way into the storage
             again = self.find(upload_id, actor, self.policy.check_read)
-            if again.is_complete or again.recorded_name:
-                return self.settle_soon(again)
+            if again.is_complete or (again.recorded_name and again.offset == again.length):
+                return self._settled(again)
             logger.error("bytes-missing", extra={"upload_id": upload_id})
             raise
         if available < upload.offset:
             self._take_down_to_what_is_there(upload)
         return self.settle_soon(upload)
+
+    def _settled(self, upload: AbstractUpload) -> AbstractUpload:
+        """An upload whose bytes have all come, and are in the storage or on their way there.
+
+        :raises UploadBusy: another request is at it, and just now they are in neither place.
+        """
+        settled = self.settle_soon(upload)
+        if settled.is_complete or self._has_bytes(settled):
+            return settled
+        raise UploadBusy
+
+    def _has_bytes(self, upload: AbstractUpload) -> bool:
+        store = self.store_of(upload)
+        # in this order, for in this order they go
+        with suppress(StoreError):
+            if store.available(self.blob_of(upload), upload.offset) == upload.offset:
+                return True
+        with suppress(StoreError, UploadNotFound):
+            return store.length(upload.recorded_name) == upload.offset
+        return False
 
     def find_to_append(self, upload_id: str, actor: Actor) -> AbstractUpload:
         """The upload, if the actor may append to it.
@@ -225,8 +245,14 @@ class UploadService:
         :raises UploadBusy: somebody else is at it.
         """
         token = leases.new_token()
-        ttl = self.options.LEASE_TTL
-        if not leases.acquire(self.model, upload.pk, offset=upload.offset, token=token, ttl=ttl):
+        if not leases.acquire_unchanged(
+            self.model,
+            upload.pk,
+            offset=upload.offset,
+            length=upload.length,
+            token=token,
+            ttl=self.options.LEASE_TTL,
+        ):
             raise UploadBusy
         available = self.store_of(upload).available(self.blob_of(upload), upload.offset)
         if available < upload.offset:
@@ -371,13 +397,14 @@ class UploadService:
                 return AppendAtHand(self, upload, plan, token)
             # before the lease is taken: what fails here, for want of a storage say, holds none
             appending = Appending(self, upload, plan, token)
-            if upload.is_complete or leases.acquire(
+            if upload.is_complete or leases.acquire_unchanged(
                 self.model,
                 upload.pk,
                 offset=plan.offset,
+                length=upload.length,
                 token=token,
                 ttl=self.options.LEASE_TTL,
-                length=plan.length,
+                new_length=plan.length,
             ):
                 if plan.length is not None:
                     upload.length = plan.length

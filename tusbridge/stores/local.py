@@ -13,7 +13,7 @@ from pathlib import Path
 
 from django.core.files.storage import FileSystemStorage
 
-from tusbridge.errors import BlobTruncated, LeaseLost, StoreError, UploadNotFound
+from tusbridge.errors import BlobTruncated, BytesMissing, LeaseLost, StoreError, UploadNotFound
 from tusbridge.files import NO_LINKS, sync_path
 from tusbridge.stores.base import FOUND, LEFT, Blob, Stray
 from tusbridge.stores.files import FilePieces, copy_bytes, make_folders
@@ -70,15 +70,13 @@ class LocalStore(LocalBytes):
                 if error.errno != errno.EXDEV:
                     raise
                 self._carry(found, segment.path, uuid.uuid4().hex, still_mine)
-                if self.durable:
-                    sync_path(segment.folder)
-                os.unlink(found)
-                if self.durable:
-                    sync_path(os.path.dirname(found))
-            os.chmod(segment.path, 0o600)
-            if self.durable:
-                sync_path(segment.path)
                 sync_path(segment.folder)
+                os.unlink(found)
+                sync_path(os.path.dirname(found))
+            os.chmod(segment.path, 0o600)
+            # whatever is promised: the bytes were safe where they were, and the row forgets that
+            sync_path(segment.path)
+            sync_path(segment.folder)
 
     def bytes_to_copy(self, blob: Blob, length: int) -> int:
         segments = self.segments(blob)
@@ -107,16 +105,35 @@ class LocalStore(LocalBytes):
             # first: what was left under the name of a file that is published may be another's
             if first.found == name or not self._was_published(blob.key, name, length):
                 self._take_found_alone(first, still_mine)
-            if not self._was_published(blob.key, name, length):
-                self._publish(blob, name, length, token, still_mine, keep=keep)
-            elif self.durable:
-                # an earlier try got as far as the rename, maybe not as far as the sync
-                sync_path(target)
-                sync_path(os.path.dirname(target))
+            self._publish_once(blob, name, length, token, still_mine, keep=keep)
             if not record():
                 raise LeaseLost
         if not keep:
             self.free(blob, name)
+
+    def _publish_once(
+        self,
+        blob: Blob,
+        name: str,
+        length: int,
+        token: str,
+        still_mine: Callable[[], bool],
+        *,
+        keep: bool,
+    ) -> None:
+        if not self._was_published(blob.key, name, length):
+            try:
+                self._publish(blob, name, length, token, still_mine, keep=keep)
+                return
+            except (BlobTruncated, BytesMissing):
+                # a request that was overtaken may have renamed the file in the meantime
+                if not self._was_published(blob.key, name, length):
+                    raise
+        if self.durable:
+            # an earlier try got as far as the rename, maybe not as far as the sync
+            target = self.storage.path(name)
+            sync_path(target)
+            sync_path(os.path.dirname(target))
 
     def _take_back_cut(self, first: Segment, target: str, length: int) -> None:
         """A file that was published without a sync, and that a power cut has cut since: its bytes

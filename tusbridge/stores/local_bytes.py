@@ -67,7 +67,8 @@ class LocalBytes(LocalConcat):
         with store_errors():
             self._take_found_alone(self.segments(blob)[0], is_named)
         # it is ours now, or was before, or is gone: the name is not to be touched any more
-        return Blob(key=blob.key, state={k: v for k, v in blob.state.items() if k != FOUND})
+        state = {k: v for k, v in blob.state.items() if k != FOUND}
+        return self.with_folder(Blob(key=blob.key, state=state))
 
     def read_unfinished(self, blob: Blob, start: int, stop: int) -> Iterator[bytes]:
         segments = self.segments(blob)

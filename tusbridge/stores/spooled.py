@@ -392,7 +392,12 @@ class Heartbeat:
                 logger.warning("heartbeat-lost", extra={"code": error.code})
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        """:raises StoreError: the system gives no thread."""
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            logger.exception("store-error", extra={"errno": None})
+            raise StoreError from error
         return self
 
     def __exit__(
