@@ -22,8 +22,15 @@ TOKEN = "1" * 32
 Statement = Callable[[Upload], object]
 
 
-def acquire(upload: Upload, **given: Any) -> bool:
-    return leases.acquire(Upload, upload.pk, offset=0, token=TOKEN, ttl=60, **given)
+def acquire(upload: Upload) -> bool:
+    return leases.acquire(Upload, upload.pk, offset=0, token=TOKEN, ttl=60)
+
+
+def acquire_unchanged(upload: Upload, **given: Any) -> bool:
+    length = upload.length
+    return leases.acquire_unchanged(
+        Upload, upload.pk, offset=0, length=length, token=TOKEN, ttl=60, **given
+    )
 
 
 def commit(upload: Upload) -> bool:
@@ -34,15 +41,16 @@ def commit(upload: Upload) -> bool:
 
 OF_HOLDERS: dict[str, Statement] = {
     "acquire": acquire,
+    "acquire to append": acquire_unchanged,
     "renew": lambda upload: leases.renew(Upload, upload.pk, token=TOKEN, ttl=60),
     "release": lambda upload: leases.release(Upload, upload.pk, token=TOKEN),
     "beat": lambda upload: leases.beat(Upload, {upload.pk: TOKEN}, ttl=60),
 }
 OF_CLIENTS: dict[str, Statement] = {
-    "acquire with a length": lambda upload: acquire(upload, length=10),
+    "acquire with a length": lambda upload: acquire_unchanged(upload, new_length=10),
     "commit": commit,
     "commit of the first bytes": lambda upload: leases.commit_first(
-        Upload, upload.pk, token=TOKEN, new=5, ttl=None, values={}
+        Upload, upload.pk, length=upload.length, token=TOKEN, new=5, ttl=None, values={}
     ),
     "complete": lambda upload: leases.complete(Upload, upload.pk, token=TOKEN, values={}),
     "terminate": lambda upload: leases.terminate(Upload, upload.pk),

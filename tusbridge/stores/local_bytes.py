@@ -64,11 +64,13 @@ class LocalBytes(LocalConcat):
         return offset
 
     def take(self, blob: Blob, is_named: Callable[[], bool]) -> Blob:
-        with store_errors():
-            self._take_found_alone(self.segments(blob)[0], is_named)
+        if FOUND not in blob.state:
+            return blob
         # it is ours now, or was before, or is gone: the name is not to be touched any more
         state = {k: v for k, v in blob.state.items() if k != FOUND}
-        return self.with_folder(Blob(key=blob.key, state=state))
+        with store_errors():
+            self._take_found_alone(self.segments(blob)[0], is_named)
+            return self.with_folder(Blob(key=blob.key, state=state))
 
     def read_unfinished(self, blob: Blob, start: int, stop: int) -> Iterator[bytes]:
         segments = self.segments(blob)
