@@ -47,7 +47,7 @@ class _Judged:
 
     def check_permissions(self, request: HttpRequest) -> None:
         self._policy = UploadService().policy
-        self._actor = self._policy.authenticate(request)
+        self._actor = self._policy.identify(request)
 
     def _owner(self, request: HttpRequest) -> dict[str, Any]:
         return owner_of(self.model, self._actor.user_id)  # type: ignore[attr-defined]

@@ -138,13 +138,13 @@ class Concatenation:
         )
 
     def _parts(self, part_ids: Sequence[str], actor: Actor) -> dict[str, AbstractUpload]:
-        """The partial uploads by their ids, if this actor may read them all."""
+        """The partial uploads by their ids, if this actor may put them all into a final one."""
         found = self._rows(part_ids)
         for part_id in part_ids:
             part = found.get(part_id)
             if part is None or part.status == Status.TERMINATED:
                 raise UploadNotFound
-            self._service.policy.check_read(actor, part)
+            self._service.policy.check_concatenate(actor, part)
             rules.check_alive(part.state, self._service.clock())
             if not part.is_part:
                 raise InvalidField("Upload-Concat", "names an upload that is not partial")

@@ -4,11 +4,16 @@ import os.path
 import re
 import uuid
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.apps import apps
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
+from django.core.exceptions import (
+    ImproperlyConfigured,
+    SuspiciousFileOperation,
+    ValidationError,
+)
 from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.core.files.utils import validate_file_name
 from django.db import models, router
@@ -110,6 +115,12 @@ class Concat(models.TextChoices):
 class UploadQuerySet(models.QuerySet["AbstractUpload"]):
     """Uploads by what becomes of them."""
 
+    def update(self, **kwargs: Any) -> int:
+        """As Django's; uploads that get an owner are noted as such."""
+        if kwargs.get("user", kwargs.get("user_id")) is not None:
+            kwargs.setdefault("is_anonymous", False)
+        return super().update(**kwargs)
+
     def finished(self) -> "Self":
         """Complete, and files of their own: not those that were uploaded as parts of others."""
         return self.filter(status=Status.COMPLETE).exclude(concat=Concat.PARTIAL)
@@ -155,6 +166,8 @@ class AbstractUpload(models.Model):
         on_delete=models.CASCADE,
         related_name="%(app_label)s_%(class)ss",
     )
+    # whether it began without an owner; null in rows from before this column
+    is_anonymous = models.BooleanField(null=True, default=None, editable=False)
     file = models.FileField(max_length=255, blank=True, storage=upload_storage, upload_to=upload_to)
     filename = models.CharField(max_length=255, blank=True)
     content_type = models.CharField(max_length=255, blank=True)
@@ -215,9 +228,29 @@ class AbstractUpload(models.Model):
         """Leaves alone what may have changed in the row since this instance was read: where the
         bytes are, how many, and who writes. ``update_fields`` names what it shall write all the
         same."""
-        if not (self._state.adding or args or kwargs.get("update_fields")):
+        named = kwargs.get("update_fields")
+        if self.note_owner() and named:
+            kwargs["update_fields"] = {*named, "is_anonymous"}
+        if not (self._state.adding or args or named):
             kwargs["update_fields"] = self._own_fields()
         super().save(*args, **kwargs)
+
+    def note_owner(self) -> bool:
+        """Have the instance know whether it had an owner; whether that has changed."""
+        former = self.is_anonymous
+        if self.user_id is not None:
+            self.is_anonymous = False
+        elif self._state.adding and former is None:
+            self.is_anonymous = True
+        return self.is_anonymous is not former
+
+    @property
+    def belongs_to_all(self) -> bool:
+        """Whether it is an anonymous upload, which its id alone gives access to. One whose owner
+        was deleted is not."""
+        if self.user_id is not None:
+            return False
+        return not _loses_owners(type(self)) if self.is_anonymous is None else self.is_anonymous
 
     @classmethod
     def new_storage_alias(cls) -> str:
@@ -346,9 +379,49 @@ def is_named_by_id(model: type[AbstractUpload]) -> bool:
 
 
 def owner_of(model: type[AbstractUpload], user_id: Any) -> dict[str, Any]:
-    """The column that says whose a new upload is; none in a site's model without users."""
-    has_users = any(field.attname == "user_id" for field in model._meta.concrete_fields)
-    return {"user_id": user_id} if has_users else {}
+    """The column that says whose a new upload is; none in a site's model without users.
+
+    :raises ValueError: ``user_id`` is not a user's key.
+    """
+    return {"user_id": owner_key(model, user_id)} if _owner_field(model) else {}
+
+
+def owner_key(model: type[AbstractUpload], user_id: Any) -> Any:
+    """A user's key as the model's rows have it, so that two of them can be compared: tokens carry
+    keys as text.
+
+    :raises ValueError: it is not a user's key. A text that only resembles a number is none, for
+        two different ones would name the same user.
+    """
+    field = _owner_field(model)
+    if user_id is None or field is None:
+        return user_id
+    try:
+        key = field.clean(user_id, None)
+    except (ValidationError, ValueError, TypeError, OverflowError) as error:
+        raise ValueError(f"{user_id!r} is not a key of {field.model._meta.label}") from error
+    if isinstance(key, int) and str(key) != str(user_id):
+        raise ValueError(f"{user_id!r} is not a key of {field.model._meta.label}, but {key} is")
+    return key
+
+
+@lru_cache(maxsize=32)
+def _owner_field(model: type[AbstractUpload]) -> Any:
+    """The field of the user's model that ``user_id`` has the values of; None without users."""
+    found = [field for field in model._meta.concrete_fields if field.attname == "user_id"]
+    field: Any = found[0] if found else None
+    while field is not None and field.remote_field:
+        field = field.target_field
+    return field
+
+
+@lru_cache(maxsize=32)
+def _loses_owners(model: type[AbstractUpload]) -> bool:
+    """Whether a row may outlive its owner, and then looks as if it never had one."""
+    fields = [field for field in model._meta.concrete_fields if field.attname == "user_id"]
+    kept = {"CASCADE", "PROTECT", "RESTRICT", "DB_CASCADE"}
+    on_delete = [getattr(field.remote_field, "on_delete", None) for field in fields]
+    return any(getattr(found, "__name__", str(found)) not in kept for found in on_delete)
 
 
 def get_upload_model() -> type[AbstractUpload]:

@@ -1,19 +1,21 @@
 """Who may create, append to, read and terminate uploads. The only place that decides it.
 
 Sites override the hooks of :class:`Policy`: ``authenticate``, ``can_create``, ``can_append``,
-``can_read``, ``can_terminate``, ``limits`` and ``quota``. The service calls ``check_*``, which
-turn a hook's no into the right error.
+``can_read``, ``can_terminate``, ``can_concatenate``, ``limits`` and ``quota``. Protocols call
+``identify``, the service ``check_*``, which turn a hook's no into the right error.
 """
 
 import inspect
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-from django.contrib.auth import get_user_model
-from django.core.exceptions import ImproperlyConfigured
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY, get_user_model
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db import router
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
@@ -21,11 +23,16 @@ from django.utils.module_loading import import_string
 from tusbridge import quotas
 from tusbridge.conf import Options
 from tusbridge.errors import Forbidden, Unauthenticated, UploadNotFound
-from tusbridge.models import AbstractUpload
+from tusbridge.models import AbstractUpload, get_upload_model, owner_key
 from tusbridge.protocol.rules import FINAL, CreateRequest, Limits
 from tusbridge.quotas import Quota
 from tusbridge.rows import database_errors
-from tusbridge.same_origin import check_same_origin
+from tusbridge.same_origin import check_anonymous_origin, check_same_origin, is_writing
+
+logger = logging.getLogger("tusbridge")
+
+# Schemes of Authorization that the server or proxy before the site checks, and none.
+_SCHEMES_OF_PROXIES = frozenset({"", "basic", "digest", "negotiate", "ntlm"})
 
 HOOKS = (
     "authenticate",
@@ -33,6 +40,7 @@ HOOKS = (
     "can_append",
     "can_read",
     "can_terminate",
+    "can_concatenate",
     "limits",
     "quota",
 )
@@ -55,7 +63,8 @@ class Policy:
     With ``ALLOW_ANONYMOUS`` nobody in particular may upload too, and what nobody uploaded
     belongs to whoever knows its id. Subclass it and name the class in ``POLICY``.
 
-    A hook says True or False, or raises :class:`Forbidden` with a line of its own. It may ask
+    A hook says True or False, or raises :class:`Forbidden` with a line of its own; Django's
+    ``PermissionDenied`` is a no as well. It may ask
     the database: what fails there is told as the database's failure.
     """
 
@@ -77,6 +86,8 @@ class Policy:
             user = getattr(request, "user", None)
             is_known = user is not None and user.is_authenticated
         if not is_known:
+            if self.brings_credentials(request):
+                raise Unauthenticated
             return self.anonymous()
         check_same_origin(request, self.options.CORS_ORIGINS)
         return self.actor_of(user)
@@ -96,6 +107,11 @@ class Policy:
     def can_terminate(self, actor: Actor, upload: AbstractUpload) -> bool:
         """Whether the actor may delete this upload."""
         return self.owns(actor, upload)
+
+    def can_concatenate(self, actor: Actor, upload: AbstractUpload) -> bool:
+        """Whether the actor may put this partial upload into a final one. That takes more than the
+        right to read it: it ends the part's life early."""
+        return self.owns(actor, upload) or self.can_append(actor, upload)
 
     def limits(self, actor: Actor) -> Limits:
         """What one upload of this actor may be: no more than the quota has in all."""
@@ -123,8 +139,62 @@ class Policy:
         return Actor(user_id=user.pk, user=user)
 
     def owns(self, actor: Actor, upload: AbstractUpload) -> bool:
-        """Whether the upload is this actor's own."""
-        return bool(upload.user_id == actor.user_id)
+        """Whether the upload is this actor's own: an anonymous one is every anonymous actor's, one
+        that has lost its owner is not."""
+        if upload.user_id is None:
+            return actor.user_id is None and upload.belongs_to_all
+        if upload.user_id == actor.user_id:
+            return True
+        try:
+            return bool(upload.user_id == owner_key(type(upload), actor.user_id))
+        except ValueError:
+            return False
+
+    # whether a session's user may upload
+    takes_sessions = True
+
+    def brings_credentials(self, request: HttpRequest) -> bool:
+        """Whether a request without a user has credentials, which then were not accepted. Its
+        client meant to be a user, and must not make an anonymous upload.
+
+        What proxies ask for (Basic, Digest, Negotiate) does not count here.
+        """
+        kind = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")[0].lower()
+        return kind not in _SCHEMES_OF_PROXIES or self.has_ended_session(request)
+
+    def has_ended_session(self, request: HttpRequest) -> bool:
+        """Whether the cookie of a session came that has expired, has ended, or whose user may not
+        log in any more, with a request that changes something. Sessions without a user are no
+        credentials."""
+        session: Any = getattr(request, "session", None)
+        is_there = request.COOKIES.get(settings.SESSION_COOKIE_NAME) and session is not None
+        if not (self.takes_sessions and is_there and is_writing(request)):
+            return False
+        with user_database_errors():
+            names_user = SESSION_KEY in session
+        # a cookie that is itself the session is begun anew where its signature is not valid
+        is_anew = session.modified and not session.keys()
+        return bool(names_user or not session.session_key or is_anew)
+
+    # -- what the protocols call
+
+    def identify(self, request: HttpRequest) -> Actor:
+        """Who makes this request: what :meth:`authenticate` says, and what holds for all policies.
+
+        :raises Unauthenticated: nobody in particular, and that is not allowed; or ``authenticate``
+            gave what is not a user's key.
+        :raises Forbidden: the request comes from a page of another site.
+        """
+        with _hook_errors():
+            actor = self.authenticate(request)
+        if actor.user_id is None:
+            check_anonymous_origin(request, self.options.CORS_ORIGINS)
+            return actor
+        try:
+            return replace(actor, user_id=owner_key(get_upload_model(), actor.user_id))
+        except ValueError as error:
+            logger.error("not-a-user", extra={"why": str(error)})
+            raise Unauthenticated from error
 
     # -- what the service calls
 
@@ -135,7 +205,7 @@ class Policy:
         :raises TooManyCreations: too many were begun within a minute.
         :raises StoreFull: all uploads together are as many bytes as ``MAX_TOTAL_BYTES``.
         """
-        with user_database_errors():
+        with _hook_errors():
             is_allowed = self.can_create(actor, request)
         if not is_allowed:
             raise Forbidden
@@ -183,13 +253,19 @@ class Policy:
         """
         self._check(self.can_terminate, actor, upload)
 
+    def check_concatenate(self, actor: Actor, upload: AbstractUpload) -> None:
+        """:raises UploadNotFound: the partial upload is somebody else's.
+        :raises Forbidden: it is the actor's, who may not put it into a final one.
+        """
+        self._check(self.can_concatenate, actor, upload)
+
     def _check(
         self, may: Callable[[Actor, AbstractUpload], bool], actor: Actor, upload: AbstractUpload
     ) -> None:
         """Only an owner is told that an upload exists, and why not."""
         refusal = Forbidden()
         try:
-            with user_database_errors():
+            with _hook_errors():
                 if may(actor, upload):
                     return
         except Forbidden as error:
@@ -206,6 +282,20 @@ def user_database_errors() -> Iterator[None]:
     """
     with database_errors(router.db_for_read(get_user_model()) or "default"):
         yield
+
+
+@contextmanager
+def _hook_errors() -> Iterator[None]:
+    """What sites' hooks may raise, as our errors.
+
+    :raises Forbidden: Django's ``PermissionDenied``.
+    :raises DatabaseUnavailable: the database is away or locked.
+    """
+    try:
+        with user_database_errors():
+            yield
+    except PermissionDenied as error:
+        raise Forbidden from error
 
 
 def get_policy(options: Options) -> Policy:

@@ -111,7 +111,9 @@ def _rows() -> "QuerySet[AbstractUpload]":
 def _rows_of(user_id: Any) -> "QuerySet[AbstractUpload]":
     if not owner_of(get_upload_model(), user_id):
         return _rows()
-    return _rows().filter(Q(user__isnull=True) if user_id is None else Q(user_id=user_id))
+    if user_id is not None:
+        return _rows().filter(user_id=user_id)
+    return _rows().filter(user__isnull=True).exclude(is_anonymous=False)  # type: ignore[misc]
 
 
 def _aggregate(rows: "QuerySet[AbstractUpload]", **what: Any) -> dict[str, Any]:

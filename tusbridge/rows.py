@@ -174,6 +174,7 @@ def insert_row(upload: AbstractUpload, *, lease_ttl: float | None = None) -> Non
 
 def _insert(upload: AbstractUpload, using: str, lease_ttl: float | None) -> None:
     is_inside = connections[using].in_atomic_block
+    upload.note_owner()
     with transaction.atomic(using=using) if is_inside else nullcontext():
         if not _is_plain(upload):
             if lease_ttl is not None:

@@ -4,10 +4,14 @@ A browser sends the cookie along with whatever a page asks for, so the page has 
 own, or one that the site trusts (R41, cross-site request forgery). tus requests carry fields
 that other sites' pages cannot send without a preflight; this does not rely on it, for
 a proxy or another app may answer preflights too kindly.
+
+An anonymous request borrows no cookie, but it borrows the browser's place in the network: a page
+of any other site could fill the disk of a server that only this browser can reach. So it has to
+come from the site's own pages too, or from origins that the site lets upload.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -17,6 +21,7 @@ from django.middleware.csrf import CsrfViewMiddleware, RejectRequest
 from django.utils.http import is_same_domain
 
 from tusbridge.errors import Forbidden
+from tusbridge.origins import is_allowed
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 # What a browser says of a request that no other site had a hand in (Fetch Metadata, 2.3).
@@ -47,6 +52,53 @@ def check_same_origin(request: HttpRequest, cors_origins: Sequence[str]) -> None
             "a session cookie does not tell which page sent this; send Origin or X-CSRFToken, "
             "or an access token instead of the cookie"
         )
+
+
+def check_anonymous_origin(request: HttpRequest, cors_origins: Sequence[str]) -> None:
+    """Judge a request without a user that changes something.
+
+    What the browser says of the page (``Sec-Fetch-Site``) is enough, for no page can forge it. The
+    scheme of the page does not count, nor which of its hosts a proxy has named: no page can send
+    ``X-Forwarded-Host`` without having been allowed to by CORS.
+
+    :param cors_origins: all of these origins may upload, with ``*`` every origin.
+    :raises Forbidden: it comes from a page of another site.
+    """
+    if "*" in cors_origins or not is_writing(request):
+        return
+    site = request.META.get("HTTP_SEC_FETCH_SITE")
+    if site in _OWN_SITES:
+        return
+    origin = request.META.get("HTTP_ORIGIN")
+    if origin is None and "HTTP_REFERER" in request.META:
+        origin = _origin_of(request.META["HTTP_REFERER"])
+    if origin is None:
+        # as in ``_is_own_without_origin``: without any of the three, a program has sent it
+        is_taken = site is None and _real_method(request) not in _SAFE_METHODS
+    else:
+        is_taken = (
+            is_allowed(origin, cors_origins)
+            or _is_of_this_host(request, origin)
+            or _is_trusted(request, origin, ())
+        )
+    if not is_taken:
+        raise Forbidden(
+            "without a login, uploads are taken from pages of this site only; list the page's "
+            "origin in CORS_ORIGINS, or log in"
+        )
+
+
+def _is_of_this_host(request: HttpRequest, origin: str) -> bool:
+    """Whether the page came from the host that was asked, over http or https."""
+    scheme, _, host = _without_port(origin).lower().partition("://")
+    if scheme not in _DEFAULT_PORTS or not host:
+        return False
+    names = {request.META.get("HTTP_X_FORWARDED_HOST", "").rpartition(",")[2].strip()}
+    with suppress(DisallowedHost):
+        names.add(request.get_host())
+    return host in {
+        _without_port(f"{scheme}://{name}").lower()[len(scheme) + 3 :] for name in names
+    }
 
 
 def is_writing(request: HttpRequest) -> bool:

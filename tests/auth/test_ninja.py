@@ -11,7 +11,14 @@ from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from django.test import Client
 from ninja.errors import AuthorizationError, HttpError
-from ninja.security import APIKeyCookie, APIKeyHeader, HttpBasicAuth, HttpBearer, django_auth
+from ninja.security import (
+    APIKeyCookie,
+    APIKeyHeader,
+    APIKeyQuery,
+    HttpBasicAuth,
+    HttpBearer,
+    django_auth,
+)
 
 from tests.api.test_tus import create, every_verb
 from tusbridge.auth.ninja import NinjaAuthPolicy
@@ -228,6 +235,60 @@ class TestAnonymous:
         use(BearerPolicy, ALLOW_ANONYMOUS=True)
         assert create(Client(headers={"Authorization": "Bearer gone"})).status_code == 401
         assert not Upload.objects.exists()
+
+
+class QueryKey(APIKeyQuery):
+    """A key in the URL."""
+
+    param_name = "api_key"
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> Any:
+        return user_named(key or "")
+
+
+class FieldBearer(Bearer):
+    """A bearer token in a field of its own."""
+
+    header = "X-Access-Token"
+
+
+class EverywherePolicy(NinjaAuthPolicy):
+    """All the places where ninja's classes look."""
+
+    auth = (Key(), QueryKey(), Cookie(csrf=False), FieldBearer(), django_auth)
+
+
+class TestRefusedCredentials:
+    """What came and was not accepted never makes an anonymous upload."""
+
+    @pytest.fixture(autouse=True)
+    def policy(self, use: Any) -> None:
+        use(EverywherePolicy, ALLOW_ANONYMOUS=True)
+
+    @pytest.mark.parametrize("name", ["X-API-Key", "X-Access-Token", "Authorization"])
+    @pytest.mark.parametrize("value", ["Bearer gone", ""])
+    def test_R45_in_a_field(self, name: str, value: str) -> None:  # noqa: N802
+        client = Client(headers={name: value}, enforce_csrf_checks=False)
+        assert create(client).status_code == 401
+
+    def test_R45_in_the_query(self) -> None:  # noqa: N802
+        for query, status in (("?api_key=gone", 401), ("?api_key=one", 201), ("?x=1", 201)):
+            wanted = {"HTTP_UPLOAD_LENGTH": "10", "HTTP_TUS_RESUMABLE": "1.0.0"}
+            answer = Client().generic("POST", f"/files/{query}", **wanted)
+            assert answer.status_code == status
+
+    def test_R45_in_a_cookie(self) -> None:  # noqa: N802
+        client = Client()
+        client.cookies["key"] = "gone"
+        assert create(client).status_code == 401
+
+    def test_R45_in_an_ended_session(self) -> None:  # noqa: N802
+        client = Client()
+        client.cookies["sessionid"] = "0" * 32
+        assert create(client).status_code == 401
+
+    def test_a_visitor_without_any_uploads(self) -> None:
+        assert create(Client()).status_code == 201
 
 
 class TestCookies:

@@ -30,7 +30,7 @@ router = Router(tags=["tus 1.0.0"])
 def create(request: HttpRequest) -> Any:
     """Begin an upload, with its first bytes or all of them if you like."""
     service = UploadService()
-    actor = service.policy.authenticate(request)
+    actor = service.policy.identify(request)
     fields = Fields(request.META)
     wanted = tus.parse_create(fields, has_trailers=_has_trailers(request))
     check_wanted(request)
@@ -64,7 +64,7 @@ def options(request: HttpRequest) -> Any:
 def head(request: HttpRequest, upload_id: str) -> Any:
     """The offset to go on from. 423 means: ask again soon, and keep the URL."""
     service = UploadService()
-    upload = service.head(upload_id, service.policy.authenticate(request))
+    upload = service.head(upload_id, service.policy.identify(request))
     return respond(tus.render_head(_facts(upload)))
 
 
@@ -72,7 +72,7 @@ def head(request: HttpRequest, upload_id: str) -> Any:
 def append(request: HttpRequest, upload_id: str) -> Any:
     """Add bytes at the offset. What came of a request that breaks off is kept."""
     service = UploadService()
-    actor = service.policy.authenticate(request)
+    actor = service.policy.identify(request)
     upload = service.find_to_append(upload_id, actor)
     # every answer to a PATCH tells it, refusals too (tus 1.0.0, Upload-Expires)
     request.tusbridge_expires_at = _facts(upload).expires_at  # type: ignore[attr-defined]
@@ -94,7 +94,7 @@ def append(request: HttpRequest, upload_id: str) -> Any:
 def download(request: HttpRequest, upload_id: str) -> Any:
     """The bytes of a finished upload, or a range of them."""
     service = UploadService()
-    upload = service.read(upload_id, service.policy.authenticate(request))
+    upload = service.read(upload_id, service.policy.identify(request))
     return download_response(request, service, upload)
 
 
@@ -102,7 +102,7 @@ def download(request: HttpRequest, upload_id: str) -> Any:
 def terminate(request: HttpRequest, upload_id: str) -> Any:
     """End the upload and free its bytes, also while a request appends to it."""
     service = UploadService()
-    actor = service.policy.authenticate(request)
+    actor = service.policy.identify(request)
     upload = service.find(upload_id, actor, service.policy.check_terminate)
     check_wanted(request)
     service.terminate(upload)

@@ -14,6 +14,7 @@ class AllauthHeadlessPolicy(NinjaAuthPolicy):
     session (its client "browser"), under the same rules as in any Django site."""
 
     auth: ClassVar[Any] = x_session_token_auth
+    takes_sessions = True
     credential_fields: ClassVar[tuple[str, ...]] = ("HTTP_AUTHORIZATION", "HTTP_X_SESSION_TOKEN")
 
     def nobody(self, request: HttpRequest) -> Actor:

@@ -11,6 +11,7 @@ from tusbridge.policy import Actor, Policy
 class CredentialsPolicy(Policy):
     """A policy whose users are found by another library."""
 
+    takes_sessions = False
     # Header fields that hold credentials, by their names in ``request.META``.
     credential_fields: ClassVar[tuple[str, ...]] = ("HTTP_AUTHORIZATION",)
 
@@ -26,9 +27,14 @@ class CredentialsPolicy(Policy):
 
         :raises Unauthenticated: credentials came, or ``ALLOW_ANONYMOUS`` is off.
         """
-        if any(field in request.META for field in self.credential_fields):
+        if self.brings_credentials(request):
             raise Unauthenticated
         return self.anonymous()
+
+    def brings_credentials(self, request: HttpRequest) -> bool:
+        """Whether a request whose user the library did not find has credentials."""
+        comes = any(field in request.META for field in self.credential_fields)
+        return comes or self.has_ended_session(request)
 
 
 def is_user(found: Any) -> bool:

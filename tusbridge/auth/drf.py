@@ -37,6 +37,11 @@ class DRFPolicy(CredentialsPolicy):
         """Whether sessions are among the credentials, and Django's CSRF check goes with them."""
         return any(issubclass(cls, SessionAuthentication) for cls in self.classes)
 
+    @property
+    def takes_sessions(self) -> bool:  # type: ignore[override]
+        """Whether sessions are among the credentials."""
+        return self.checks_csrf_tokens
+
     def authenticate(self, request: HttpRequest) -> Actor:
         """Who one of the classes says it is."""
         user = self._user_of(request)

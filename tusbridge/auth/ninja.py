@@ -1,11 +1,12 @@
 """django-ninja's authentication: ``HttpBearer``, ``APIKeyHeader``, ``django_auth`` and the like."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from ninja.errors import HttpError
@@ -38,6 +39,16 @@ class NinjaAuthPolicy(CredentialsPolicy):
     def checks_csrf_tokens(self) -> bool:
         """Whether cookies are among the credentials, and Django's CSRF check goes with them."""
         return any(getattr(callback, "csrf", False) for callback in self._callbacks)
+
+    @property
+    def takes_sessions(self) -> bool:  # type: ignore[override]
+        """Whether one of ``auth`` looks at the session, as ``django_auth`` does."""
+        return any(_is_of_session(callback) for callback in self._callbacks)
+
+    def brings_credentials(self, request: HttpRequest) -> bool:
+        """Also the keys that ninja's classes look at, in a field, the query or a cookie."""
+        keys = (found for found in self._callbacks if not _is_of_session(found))
+        return super().brings_credentials(request) or any(_has_key(key, request) for key in keys)
 
     def authenticate(self, request: HttpRequest) -> Actor:
         """Who one of ``auth`` says it is."""
@@ -98,6 +109,23 @@ def _callbacks_of(policy: Any) -> tuple[Callback, ...]:
         if _is_asynchronous(callback):
             raise ImproperlyConfigured(f"{policy.__name__}.auth: {_asynchronous(callback)}")
     return callbacks
+
+
+def _is_of_session(callback: Any) -> bool:
+    return getattr(callback, "param_name", "") == settings.SESSION_COOKIE_NAME
+
+
+def _has_key(callback: Any, request: HttpRequest) -> bool:
+    """Whether what the callable looks at came, as far as ninja's own classes say what that is."""
+    sources: dict[Any, Container[str]] = {
+        "header": request.headers,
+        "query": request.GET,
+        "cookie": request.COOKIES,
+    }
+    named = getattr(callback, "param_name", None)
+    is_there = bool(named) and named in sources.get(getattr(callback, "openapi_in", None), ())
+    header = getattr(callback, "header", None)
+    return is_there or (isinstance(header, str) and header in request.headers)
 
 
 def _is_asynchronous(callback: Callback) -> bool:

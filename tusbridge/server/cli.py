@@ -133,6 +133,11 @@ def _place_options(command: Any) -> Any:
     help="Let anybody upload without a token, also from other machines.",
 )
 @_option(
+    "--require-token",
+    is_flag=True,
+    help="Take no upload without a token, not even from this machine: for a server behind a proxy.",
+)
+@_option(
     "--read-timeout",
     metavar="TIME",
     default="60s",
@@ -150,7 +155,8 @@ def serve(**options: Any) -> None:
     """Take uploads: tus at /files/, an upload page at /, the API's documentation at /docs.
 
     The first start makes the data folder, the database and a secret key. Without --allow-anonymous
-    only this machine may upload without a token.
+    only this machine may upload without a token. Requests that a proxy has passed on need one too,
+    but a proxy that adds no header field cannot be recognized: behind a proxy, use --require-token.
     """
     _export(options)
     from tusbridge.server.run import serve as run  # noqa: PLC0415 keeps --help quick

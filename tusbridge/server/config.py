@@ -4,7 +4,7 @@ import ipaddress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tusbridge.conf import DAY_SECONDS, DEFAULT_MAX_LENGTH, FieldName
@@ -48,6 +48,19 @@ Origins = Annotated[Names, AfterValidator(_parse_origins)]
 FieldNames = Annotated[tuple[FieldName, ...], NoDecode, BeforeValidator(_parse_list)]
 
 
+def is_loopback(name: str) -> bool:
+    """Whether a host's name or address is one of loopback: this machine, as itself sees it."""
+    name = name.strip("[]").rstrip(".").lower()
+    if name == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
+
 class ServerConfig(BaseSettings):
     """The server's settings; lengths in bytes, times in seconds."""
 
@@ -74,18 +87,32 @@ class ServerConfig(BaseSettings):
     cors_expose_header: FieldNames = ()
     allowed_host: Names = ()
     allow_anonymous: bool = False
+    require_token: bool = False
     read_timeout: Duration = 60
     log_format: Literal["text", "json"] = "text"
 
+    @field_validator("require_token")
+    @classmethod
+    def _excludes_anonymous(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("allow_anonymous"):
+            raise ValueError("contradicts --allow-anonymous; leave one of the two out")
+        return value
+
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine can reach the server."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        """Whether only this machine can reach the server, but for proxies on this machine."""
+        return is_loopback(self.host)
+
+    @property
+    def anonymous(self) -> Literal["any machine", "this machine", "no machine"]:
+        """From where uploads are taken without a token. A name for others shows that a proxy on
+        this machine lets others in."""
+        if self.allow_anonymous:
+            return "any machine"
+        has_names_for_others = not all(map(is_loopback, self.allowed_host))
+        if self.require_token or not self.is_loopback or has_names_for_others:
+            return "no machine"
+        return "this machine"
 
     @property
     def files_path(self) -> Path:

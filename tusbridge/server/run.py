@@ -253,7 +253,6 @@ def announce(config: "ServerConfig") -> None:
     from tusbridge.server.config import ADMIN_PATH  # noqa: PLC0415
 
     url = f"{config.base_url}/files/"
-    is_open = config.allow_anonymous or config.is_loopback
     lines = [
         f"tusbridge {__version__} takes uploads at {url}",
         f"  page           {config.base_url}/",
@@ -262,12 +261,20 @@ def announce(config: "ServerConfig") -> None:
         f"  files          {config.files_path}",
         f"  try            tusbridge upload FILE {url}",
     ]
-    if config.allow_anonymous and not config.is_loopback:
-        lines.append("  anybody who reaches this address may upload (--allow-anonymous)")
-    elif not is_open:
-        lines.append(f"  uploads need a token: tusbridge token NAME --data-dir {config.data_dir}")
+    lines.append(f"  {who_may(config)}")
     click.echo("\n".join(lines))
     sys.stdout.flush()
+
+
+def who_may(config: "ServerConfig") -> str:
+    """The line of the start's output about who may upload."""
+    token = f"tusbridge token NAME --data-dir {config.data_dir}"
+    return {
+        "any machine": "all who reach this address may upload without a token (--allow-anonymous)",
+        "this machine": "only this machine may upload without a token; behind a proxy, add"
+        f" --require-token\n  others need a token: {token}",
+        "no machine": f"uploads need a token: {token}",
+    }[config.anonymous]
 
 
 def change_tokens(name: str, *, revoke: bool) -> None:

@@ -143,7 +143,7 @@ TUSBRIDGE = {
     "CORS_ORIGINS": CONFIG.cors_origins,
     "CORS_ALLOW_HEADERS": CONFIG.cors_allow_header,
     "CORS_EXPOSE_HEADERS": CONFIG.cors_expose_header,
-    "ALLOW_ANONYMOUS": CONFIG.allow_anonymous or CONFIG.is_loopback,
+    "ALLOW_ANONYMOUS": CONFIG.anonymous != "no machine",
     "POLICY": "tusbridge.server.policy.TokenPolicy",
     "USER_MAX_OPEN": CONFIG.user_max_open,
     "USER_MAX_BYTES": CONFIG.user_max_bytes,
