@@ -93,12 +93,11 @@ def _is_of_this_host(request: HttpRequest, origin: str) -> bool:
     scheme, _, host = _without_port(origin).lower().partition("://")
     if scheme not in _DEFAULT_PORTS or not host:
         return False
-    names = {request.META.get("HTTP_X_FORWARDED_HOST", "").rpartition(",")[2].strip()}
+    names = [request.META.get("HTTP_X_FORWARDED_HOST", "").rpartition(",")[2].strip()]
     with suppress(DisallowedHost):
-        names.add(request.get_host())
-    return host in {
-        _without_port(f"{scheme}://{name}").lower()[len(scheme) + 3 :] for name in names
-    }
+        names.append(request.get_host())
+    own = {_without_port(f"{scheme}://{name}").lower() for name in names}
+    return f"{scheme}://{host}" in own
 
 
 def is_writing(request: HttpRequest) -> bool:
