@@ -192,7 +192,7 @@ $(VENV)/.test: $(VENV)/.server
 	touch $@
 
 $(VENV)/.services: $(VENV)/.test
-	$(PIP) install -c constraints.txt '$(DJANGO)' -e '.[server,postgres,mysql]' --group browser
+	$(PIP) install -c constraints.txt '$(DJANGO)' -e '.[server,postgres,mysql]' --group browser --group contexts
 	touch $@
 
 $(VENV)/.lint: $(VENV)/.services

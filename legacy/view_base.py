@@ -14,6 +14,7 @@ from legacy.exceptions import ChunkedUploadError
 from legacy.models import AbstractChunkedUpload
 from legacy.response import Response
 from tusbridge.api.frame import never_atomic
+from tusbridge.carrying import serving
 from tusbridge.errors import DatabaseUnavailable, UploadError, UploadNotFound
 from tusbridge.models import AbstractUpload, Status, get_upload_model
 
@@ -112,6 +113,10 @@ class ChunkedUploadBaseView(View):
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Permissions, then the algorithm; errors become answers here."""
+        with serving(request):
+            return self._answer(request, *args, **kwargs)
+
+    def _answer(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             self._permit(request)
             return self._post(request, *args, **kwargs)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tusbridge.carrying import carried
 from tusbridge.errors import UploadError
 from tusbridge.rows import release_connections
 
@@ -45,7 +46,7 @@ def in_background(upload_id: str, work: Callable[[], Any]) -> None:
             return
         _running.add(upload_id)
     name = f"tusbridge-join-{upload_id[:8]}"
-    thread = threading.Thread(target=_run, args=(upload_id, work), name=name, daemon=True)
+    thread = threading.Thread(target=_run, args=(upload_id, carried(work)), name=name, daemon=True)
     try:
         thread.start()
     except RuntimeError:
@@ -105,7 +106,7 @@ class Heart:
         key = object()
         with self._lock:
             self._have_thread()
-            self._beats[key] = beat
+            self._beats[key] = carried(beat)
         try:
             yield
         finally:

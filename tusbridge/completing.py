@@ -13,6 +13,7 @@ from django.db import transaction
 from tusbridge import leases, signals
 from tusbridge.appending import COMPLETING_TTL_SECONDS
 from tusbridge.background import Heart, in_background
+from tusbridge.carrying import carried
 from tusbridge.concatenating import Concatenation
 from tusbridge.errors import (
     AlreadyComplete,
@@ -309,13 +310,14 @@ def _log_unsettled(upload: AbstractUpload, error: UploadError) -> None:
 def _from_any_thread(ask: Callable[[], bool]) -> Callable[[], bool]:
     """The same for a store that also asks in threads of its own, whose connections nobody else
     gives back."""
-    owner = threading.get_ident()
+    owner, ask_elsewhere = threading.get_ident(), carried(ask)
 
     def asked() -> bool:
-        try:
+        if threading.get_ident() == owner:
             return ask()
+        try:
+            return ask_elsewhere()
         finally:
-            if threading.get_ident() != owner:
-                release_connections()
+            release_connections()
 
     return asked

@@ -97,6 +97,12 @@ class Options(BaseModel):
     POLICY: str = Field(
         "tusbridge.policy.Policy", description="Class that says who may do what, by dotted path."
     )
+    REQUEST_SCOPES: tuple[str, ...] = Field(
+        (),
+        description="What is set up for a request besides context variables, in each thread that "
+        "works for it: entries of MIDDLEWARE, or callables that take the request and return a "
+        "context manager, by dotted path.",
+    )
     USER_MAX_OPEN: int | None = Field(
         None, ge=1, le=MAX_INTEGER, description="Unfinished uploads of one user, at most."
     )

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
@@ -62,6 +62,8 @@ class Drive:
         self.upload_id = feeding.appending.upload.upload_id
         self.pk = feeding.appending.upload.pk
         self.token = feeding.appending.token
+        # drives of one group are beaten for by one statement
+        self.group = feeding.carrier.key, feeding.using
         self.is_stepping = False
         self._run = run
         self._run_routine = run_routine
@@ -115,11 +117,18 @@ class Drive:
 
     def _step(self, end: BodyEnd | None, *, commit: bool) -> HttpResponseBase | None:
         with self._lock:
-            if self._answer is None:
-                self._answer = self._write(end, commit=commit)
-            if self._answer is None and self._is_abandoned:
-                self._answer = self._write(BodyEnd.GONE, commit=True)
-            return self._answer
+            try:
+                return self.feeding.carrier.run(self._step_in_request, end, commit=commit)
+            except Exception as error:  # noqa: BLE001 a scope of the site's; the answer tells it
+                self._answer = self.feeding.fail(error)
+                return self._answer
+
+    def _step_in_request(self, end: BodyEnd | None, *, commit: bool) -> HttpResponseBase | None:
+        if self._answer is None:
+            self._answer = self._write(end, commit=commit)
+        if self._answer is None and self._is_abandoned:
+            self._answer = self._write(BodyEnd.GONE, commit=True)
+        return self._answer
 
     def _write(self, end: BodyEnd | None, *, commit: bool) -> HttpResponseBase | None:
         """All that was taken, and the end; the answer, where that ended the append."""
@@ -321,23 +330,31 @@ class Drives:
             drives = self._all()
             if not drives:
                 return
-            # of two on one upload, the later has taken it over
-            held = {drive.pk: drive.token for drive in drives}
-            newest = [drive for drive in drives if held[drive.pk] == drive.token]
-            alive = {d.pk: d.token for d in newest if d.made_progress_within(BEAT_SECONDS)}
-            try:
-                lost = await self._run(partial(_beat, alive, held))
-            except UploadError as error:
-                logger.warning("beat-failed", extra={"code": error.code})
-                continue
-            except Exception:
-                # no thread can be had, say: the next beat may have one
-                logger.exception("beat-failed")
-                continue
+            groups: dict[Hashable, list[Drive]] = {}
             for drive in drives:
-                is_lost = drive.pk in lost or held[drive.pk] != drive.token
-                if is_lost and not drive.is_stepping:
-                    drive.intake.finish(BodyEnd.TAKEN_OVER)
+                groups.setdefault(drive.group, []).append(drive)
+            for group in groups.values():
+                await self._beat_together(group)
+
+    async def _beat_together(self, drives: list[Drive]) -> None:
+        """One beat of those whose rows are in the same place."""
+        # of two on one upload, the later has taken it over
+        held = {drive.pk: drive.token for drive in drives}
+        newest = [drive for drive in drives if held[drive.pk] == drive.token]
+        alive = {d.pk: d.token for d in newest if d.made_progress_within(BEAT_SECONDS)}
+        try:
+            lost = await self._run(partial(drives[0].feeding.carrier.run, _beat, alive, held))
+        except UploadError as error:
+            logger.warning("beat-failed", extra={"code": error.code})
+            return
+        except Exception:
+            # no thread can be had, say: the next beat may have one
+            logger.exception("beat-failed")
+            return
+        for drive in drives:
+            is_lost = drive.pk in lost or held[drive.pk] != drive.token
+            if is_lost and not drive.is_stepping:
+                drive.intake.finish(BodyEnd.TAKEN_OVER)
 
 
 def _beat(alive: dict[Any, str], held: dict[Any, str]) -> set[Any]:

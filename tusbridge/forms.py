@@ -21,6 +21,7 @@ from django.urls import ResolverMatch, set_script_prefix
 
 from tusbridge.api.forms import FormStream
 from tusbridge.body import Body, BodyEnd
+from tusbridge.carrying import Carrier
 from tusbridge.conf import get_options
 from tusbridge.intake import BATCH_BYTES, Intake
 
@@ -120,7 +121,9 @@ class FormThreads:
             if self._is_stopping and intake.end is None:
                 intake.finish(BodyEnd.STOPPING)
         try:
-            return await loop.run_in_executor(self._pool, partial(_run, scope, body, handler))
+            return await loop.run_in_executor(
+                self._pool, partial(Carrier().run, _run, scope, body, handler)
+            )
         except BaseException:
             if intake is not None:
                 # a view that waits for bytes still, or begins only now, has no client any more

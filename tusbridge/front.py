@@ -28,6 +28,7 @@ from tusbridge.api.feeding import Feeding, PendingResponse
 from tusbridge.api.frame import dress, error_response
 from tusbridge.background import NoThread
 from tusbridge.body import Body, BodyEnd, DeferredBody, WholeBody
+from tusbridge.carrying import Carrier
 from tusbridge.conf import get_options
 from tusbridge.drive import Drive, Drives
 from tusbridge.errors import (
@@ -309,6 +310,8 @@ class Front:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + BUSY_PATIENCE_SECONDS
         chunks: list[bytes] = []
+        # what is around us has its context variables, too
+        carrier = Carrier()
         while True:
             if intake is None:
                 body: Body = WholeBody()
@@ -317,7 +320,8 @@ class Front:
                 body = WholeBody(chunks, intake.end)
             else:
                 body = DeferredBody()
-            work = lane.run(partial(_tidily, partial(self._run_view, scope, match, body)))
+            view = partial(carrier.run, self._run_view, scope, match, body)
+            work = lane.run(partial(_tidily, view))
             with self._drives.beginning(upload_id) if is_writing else nullcontext():
                 response = await self._within(_VIEW_SECONDS, work, scope, body)
             is_busy = isinstance(getattr(response, "tusbridge_error", None), UploadBusy)
@@ -347,7 +351,7 @@ class Front:
         pending = getattr(request, "tusbridge_pending", None)
         if pending is not None and response is not pending:
             # a middleware answers in its place, and the body will not be taken
-            pending.feeding.fail(BodyIncomplete())
+            pending.feeding.carrier.run(pending.feeding.fail, BodyIncomplete())
         if not response.streaming:
             response.close()
         return response
@@ -384,7 +388,8 @@ class Front:
         if response.streaming:
             response.close()
         elif isinstance(response, PendingResponse):
-            self._behind(partial(response.feeding.fail, BodyIncomplete()))
+            feeding = response.feeding
+            self._behind(partial(feeding.carrier.run, feeding.fail, BodyIncomplete()))
 
     async def _drive(self, feeding: Feeding, intake: Intake) -> HttpResponseBase:
         intake.start()

@@ -27,7 +27,7 @@ from django.db import (
 from django.db.models import DurationField
 from django.db.models.signals import post_save, pre_save
 
-from tusbridge import drivers
+from tusbridge import carrying, drivers
 from tusbridge.errors import DatabaseUnavailable, StoreFull
 from tusbridge.models import AbstractUpload
 from tusbridge.statements import DatabaseNow, Insert, Slot, until
@@ -146,9 +146,11 @@ def after_commit(work: Callable[[], None], using: str) -> None:
 
 
 def release_connections() -> None:
-    """Give this thread's database connections back before it waits for a client."""
+    """Give this thread's database connections back before it waits for a client: all but those on
+    which the site's middleware may have set something."""
+    kept = carrying.kept()
     for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
+        if not (connection.in_atomic_block or connection.alias in kept):
             connection.close()
 
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
@@ -95,8 +95,14 @@ def running(
     database_options: dict[str, Any] | None = None,
     flags: tuple[str, ...] = (),
     may_stumble: bool = False,
+    settings: str = "tests.site.settings",
+    application: str = "",
+    prepare: Callable[[dict[str, str]], None] | None = None,
 ) -> Iterator[Server]:
     """A server of that kind until the end of the block. ``options`` are TUSBRIDGE's names.
+
+    ``settings`` and ``application`` name another site's; ``prepare`` makes its database, given the
+    environment of its processes.
 
     Whatever it logged of its own mistakes fails the test; with ``may_stumble`` only what went
     through our code, for uvicorn trips over some requests before it asks any application, or while
@@ -113,11 +119,10 @@ def running(
             "SITE_DATABASE_URL": database_url,
             "SITE_TUSBRIDGE": json.dumps(options or {}),
             "SITE_DATABASE_OPTIONS": json.dumps(database_options or {}),
-            "DJANGO_SETTINGS_MODULE": "tests.site.settings",
+            "DJANGO_SETTINGS_MODULE": settings,
         }
-        migrate = [sys.executable, "-m", "django", "migrate", "-v0"]
-        subprocess.run(migrate, env=environ, cwd=ROOT, check=True, timeout=60)
-        command = _site_command(kind, port, flags)
+        (prepare or migrate)(environ)
+        command = _site_command(kind, port, flags, application)
     url = f"http://127.0.0.1:{port}/files/"
     server = Server(kind, url, place, None, command, environ, database_url)  # type: ignore[arg-type]
     server.start()
@@ -155,7 +160,13 @@ def _serve_command(
     return [*command, *flags]
 
 
-def _site_command(kind: str, port: int, flags: tuple[str, ...]) -> list[str]:
+def migrate(environ: dict[str, str], *flags: str) -> None:
+    """Make the site's tables."""
+    command = [sys.executable, "-m", "django", "migrate", "-v0", *flags]
+    subprocess.run(command, env=environ, cwd=ROOT, check=True, timeout=60)
+
+
+def _site_command(kind: str, port: int, flags: tuple[str, ...], application: str) -> list[str]:
     if kind == "gunicorn":
         return [
             *(sys.executable, "-m", "gunicorn", "-k", "gthread", "--threads", "64"),
@@ -169,16 +180,17 @@ def _site_command(kind: str, port: int, flags: tuple[str, ...]) -> list[str]:
                 f"127.0.0.1:{port}",
                 *flags,
             ),
-            "tests.site.wsgi:application",
+            application or "tests.site.wsgi:application",
         ]
     if kind == "granian":
         return [
             *(sys.executable, "-m", "granian", "--interface", "asgi", "--http", "auto"),
-            *("--no-ws", "--port", str(port), *flags, "tests.site.asgi:application"),
+            *("--no-ws", "--port", str(port), *flags),
+            application or "tests.site.asgi:application",
         ]
     return [
         *(sys.executable, "-m", "uvicorn", "--port", str(port), "--log-level", "warning", *flags),
-        "tests.site.asgi:application",
+        application or "tests.site.asgi:application",
     ]
 
 

@@ -1,12 +1,8 @@
 """Downloads from the admin, for whoever may view an upload."""
 
-from collections.abc import AsyncIterator, Iterator
-
-from asgiref.sync import sync_to_async
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.core.handlers.asgi import ASGIRequest
-from django.http import Http404, HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_safe
@@ -47,14 +43,4 @@ class Downloads(Columns):
             raise UploadIncomplete(upload.offset, upload.length)
         if not upload.file.name:
             raise UploadNotFound
-        response = download(request, UploadService(model=self.model), upload)
-        if isinstance(request, ASGIRequest) and isinstance(response, StreamingHttpResponse):
-            # under ASGI, Django would take what is no asynchronous iterator into memory whole
-            response.streaming_content = _asynchronous(iter(response.streaming_content))  # type: ignore[arg-type]
-        return response
-
-
-async def _asynchronous(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    take = sync_to_async(lambda: next(pieces, b""))
-    while piece := await take():
-        yield piece
+        return download(request, UploadService(model=self.model), upload)

@@ -1,7 +1,12 @@
 """GET of a finished upload: Range, validators, and fields that keep its content inert."""
 
+from collections.abc import AsyncIterator, Iterator
+
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
+from tusbridge.carrying import CarriedPieces, serving
 from tusbridge.models import AbstractUpload
 from tusbridge.protocol.fields import parse_range, render_attachment, render_date
 from tusbridge.service import UploadService
@@ -23,9 +28,12 @@ def download(
     length = upload.offset
     wanted = _wanted_range(request, etag, length)
     start, stop = wanted or (0, length)
-    response = StreamingHttpResponse(
-        service.open(upload, start, stop), status=206 if wanted else 200
-    )
+    with serving(request):
+        pieces = CarriedPieces(service.open(upload, start, stop))
+    response = StreamingHttpResponse(pieces, status=206 if wanted else 200)
+    if isinstance(request, ASGIRequest) and not hasattr(request, "tusbridge_body"):
+        # Django's handler would take what is not an asynchronous iterator into memory whole
+        response.streaming_content = _asynchronous(pieces)
     _add_fields(response, upload, etag)
     response["Content-Type"] = "application/octet-stream"
     response["Content-Disposition"] = render_attachment(upload.filename or upload.upload_id)
@@ -33,6 +41,12 @@ def download(
     if wanted:
         response["Content-Range"] = f"bytes {start}-{stop - 1}/{length}"
     return response
+
+
+async def _asynchronous(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    take = sync_to_async(lambda: next(pieces, b""))
+    while piece := await take():
+        yield piece
 
 
 def _add_fields(response: HttpResponseBase, upload: AbstractUpload, etag: str) -> None:

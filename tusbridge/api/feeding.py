@@ -15,10 +15,11 @@ from tusbridge.api.frame import Fields, dress, error_response, internal_error
 from tusbridge.api.wsgi_input import stream_of
 from tusbridge.appending import Appending
 from tusbridge.body import Body, BodyEnd, StreamBody, WholeBody
+from tusbridge.carrying import Carrier
 from tusbridge.conf import get_options
 from tusbridge.errors import DatabaseUnavailable, UploadError
 from tusbridge.protocol import tus
-from tusbridge.rows import release_connections
+from tusbridge.rows import database_of, release_connections
 
 logger = logging.getLogger("tusbridge")
 
@@ -38,6 +39,10 @@ class Feeding:
         on_error: Callable[[Exception], None],
     ) -> None:
         self.appending = appending
+        # each step that another thread makes is a part of this request
+        self.carrier = Carrier()
+        # the alias of the database, which the site's router may find by the request
+        self.using = database_of(type(appending.upload))
         self._request = request
         self._on_end = on_end
         self._on_error = on_error

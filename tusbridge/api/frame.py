@@ -12,6 +12,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from tusbridge.api.cors import add_cors_fields
 from tusbridge.api.wsgi_input import has_trailers
+from tusbridge.carrying import serving
 from tusbridge.conf import Options, get_options
 from tusbridge.errors import (
     AmbiguousBody,
@@ -71,7 +72,8 @@ def framed(view: View, methods: tuple[str, ...]) -> View:
         fields = Fields(request.META)
         request.method = tus.effective_method(request.method or "", fields)
         try:
-            response = _dispatch(view, methods, request, fields, options, args, kwargs)
+            with serving(request):
+                response = _dispatch(view, methods, request, fields, options, args, kwargs)
         except UploadError as error:
             response = error_response(request, error)
         except Exception as error:  # noqa: BLE001 clients in browsers must be able to read it

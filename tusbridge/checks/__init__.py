@@ -11,7 +11,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 
-from tusbridge.checks import access, database, files, web
+from tusbridge.checks import access, database, files, scopes, web
 from tusbridge.checks.catalogue import INVALID_SETTINGS, all_findings
 from tusbridge.conf import Options, get_options
 
@@ -29,6 +29,8 @@ _CHECKS: tuple[Check, ...] = (
     files.check_upload_to,
     database.check_model,
     database.check_database,
+    scopes.check_scopes,
+    scopes.check_thread_bound,
     web.check_expiry,
     web.check_mount,
     web.check_middleware,

@@ -81,6 +81,12 @@ NO_AUTOCOMMIT = Finding(
     text="DATABASES[{alias!r}] has AUTOCOMMIT off: offsets and leases would not be committed.",
     hint="Remove AUTOCOMMIT from it; every statement of an upload is a transaction of its own.",
 )
+NO_SCOPE = Finding(
+    id="E013",
+    text="TUSBRIDGE['REQUEST_SCOPES']: {value!r} {why}.",
+    hint="Name an entry of MIDDLEWARE, or a callable that takes the request and returns a context "
+    "manager.",
+)
 
 OTHER_FILE_SYSTEM = Finding(
     id="W001",
@@ -152,6 +158,13 @@ RELATIVE_FOLDER = Finding(
     text="{setting} is {value!r}: where files lie depends on the folder that a process is started "
     "in.",
     hint="Name the folder by its whole path.",
+)
+THREAD_BOUND = Finding(
+    id="W014",
+    text="{package} keeps the request in its thread, and large uploads are written, completed and "
+    "announced in other threads. Add {scope!r} to TUSBRIDGE['REQUEST_SCOPES'].",
+    hint="docs/contexts.md says what a scope does, and how to write one. If nothing that uploads "
+    "set off needs the package, silence this check.",
 )
 NO_BARE_MOUNT = Finding(
     id="W015",

@@ -9,14 +9,20 @@ from django.utils.module_loading import import_string
 
 
 def classes() -> Iterator[type]:
-    """The classes in their order. What cannot be imported is for Django to complain about."""
+    """The classes in their order."""
+    for _, cls in named_classes():
+        yield cls
+
+
+def named_classes() -> Iterator[tuple[str, type]]:
+    """With their dotted paths. What cannot be imported is for Django to complain about."""
     for path in settings.MIDDLEWARE:
         try:
             found = import_string(path)
         except ImportError:
             continue
         if isinstance(found, type):
-            yield found
+            yield path, found
 
 
 def has(wanted: type) -> bool:

@@ -16,6 +16,10 @@ from tusbridge.texts import render_inert, render_size
 # Seconds between two lines of progress on a terminal.
 _PROGRESS_SECONDS = 0.2
 _VERBS = {Kind.UNCOMPLETED: "completed", Kind.UNANNOUNCED: "announced"}
+_SCOPED = (
+    "--orphans: REQUEST_SCOPES is set, so this process may not see all uploads, and would remove "
+    "the bytes of the others; add --dry-run"
+)
 _THINGS = {Kind.ORPHAN: "file", Kind.FOREIGN: "name"}
 
 
@@ -39,6 +43,9 @@ def run_sweep(options: SweepOptions, out: TextIO, err: TextIO) -> int:
     1 when something could not be swept."""
     report = _Report(options, out, err)
     service = UploadService()
+    if options.orphans and not options.dry_run and service.options.REQUEST_SCOPES:
+        report.fail(_SCOPED)
+        return 1
     sweeper = Sweeper(
         service,
         dry_run=options.dry_run,

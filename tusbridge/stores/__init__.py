@@ -2,10 +2,12 @@
 by rename for a plain FileSystemStorage, and for any other the spooled one.
 """
 
+import inspect
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.core.signals import setting_changed
@@ -51,11 +53,13 @@ def _local_store(storage: FileSystemStorage, options: Options) -> Store:
     if _saves_in_its_own_way(type(storage)):
         # a rename would pass that by
         return _spooled_store(storage, options)
-    return LocalStore(
-        storage,
-        partials_dir(storage, options.PARTIALS_DIR),
-        durable=options.DURABILITY == "power",
-    )
+    # a folder that is another one for each tenant, say, tells no place for what all begin
+    may_move = isinstance(inspect.getattr_static(storage, "location"), property)
+    if may_move and settings.MEDIA_ROOT:
+        root = spool_dir(options.PARTIALS_DIR)
+    else:
+        root = partials_dir(storage, options.PARTIALS_DIR)
+    return LocalStore(storage, root, durable=options.DURABILITY == "power")
 
 
 def _saves_in_its_own_way(cls: type[FileSystemStorage]) -> bool:

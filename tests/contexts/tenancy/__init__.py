@@ -1,0 +1,1 @@
+"""A site of django-tenants: each tenant has a schema of its own, uploads included."""
