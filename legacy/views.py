@@ -20,6 +20,7 @@ from legacy.receiving import BytesAreComing, ComingFile, StreamedChunk, load_for
 from legacy.response import Response
 from legacy.view_base import ChunkedUploadBaseView, is_authenticated, refuse
 from tusbridge.api.forms import is_unread_form
+from tusbridge.completing import check_may_complete
 from tusbridge.errors import (
     LeaseLost,
     OffsetMismatch,
@@ -321,6 +322,7 @@ class ChunkedUploadCompleteView(ChunkedUploadBaseView):
         self.is_valid_chunked_upload(upload)
         if upload.is_part:
             raise PartialUpload
+        check_may_complete(upload)
         if self.do_md5_check:
             self.md5_check(upload, md5 or "")
         return self._complete(request, upload)

@@ -24,9 +24,17 @@ from tusbridge.errors import (
     StoreFull,
     UploadBusy,
     UploadError,
+    UploadIncomplete,
     UploadNotFound,
 )
-from tusbridge.models import AbstractUpload, Status, finished_name, name_of_try, upload_to
+from tusbridge.models import (
+    AbstractUpload,
+    Protocol,
+    Status,
+    finished_name,
+    name_of_try,
+    upload_to,
+)
 from tusbridge.rows import (
     after_commit,
     database_errors,
@@ -101,8 +109,10 @@ class Completion:
         """Complete an upload with the bytes that it has, because its client says so.
 
         :raises AlreadyComplete: it is.
+        :raises UploadIncomplete: it is a tus upload, whose length is not reached or not known.
         :raises UploadBusy: somebody appends to it, or completes it.
         """
+        check_may_complete(upload)
         token = leases.new_token()
         if not self._acquire(upload, token):
             raise AlreadyComplete if self._is_complete(upload) else UploadBusy
@@ -295,6 +305,17 @@ class Completion:
             facts = {"upload_id": upload.upload_id, "why": str(error)}
             logger.warning("name-not-taken", extra=facts)
             return upload_to(upload, "")
+
+
+def check_may_complete(upload: AbstractUpload) -> None:
+    """Whether a client's word alone can complete the upload: the length of a tus upload stands, and
+    a final upload waits for its parts (tus 1.0.0, creation and concatenation).
+
+    :raises UploadIncomplete: bytes are missing, or it is not known how many.
+    """
+    is_short = upload.offset != upload.length
+    if upload.protocol == Protocol.TUS and not upload.is_complete and is_short:
+        raise UploadIncomplete(upload.offset, upload.length)
 
 
 def _has_all_bytes(upload: AbstractUpload) -> bool:

@@ -200,6 +200,7 @@ class UploadService:
         """Complete an upload with the bytes that it has, because its client says so.
 
         :raises AlreadyComplete: it is.
+        :raises UploadIncomplete: it is a tus upload, whose length is not reached or not known.
         :raises UploadBusy: somebody appends to it, or completes it.
         """
         Completion(self).complete(upload)

@@ -14,12 +14,17 @@ from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connections
-from django.http import HttpResponse
-from django.middleware.csrf import get_token
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware, get_token
 from django.test import Client
 from django.urls import path
-from django.utils.decorators import method_decorator
-from django.views.decorators.csrf import csrf_exempt
+from django.utils.decorators import decorator_from_middleware, method_decorator
+from django.views.decorators.csrf import (
+    csrf_exempt,
+    csrf_protect,
+    ensure_csrf_cookie,
+    requires_csrf_token,
+)
 from rest_framework.decorators import action
 from rest_framework.response import Response as RestResponse
 from rest_framework.routers import SimpleRouter
@@ -111,7 +116,7 @@ def token(strict: Page, serve: Serve, settings: Any) -> str:
     """A token, its cookie in the browser, as a page with {% csrf_token %} gives them."""
     serve()
     settings.ROOT_URLCONF = (
-        path("page/", lambda request: HttpResponse(get_token(request))),
+        path("page/", ensure_csrf_cookie(lambda request: HttpResponse(get_token(request)))),
         *settings.ROOT_URLCONF,
     )
     return strict.client.get("/page/").content.decode()
@@ -212,6 +217,112 @@ def test_3_1_csrf_wrong_token_in_the_header(token: str, strict: Page) -> None:
     strict.headers = {"X-CSRFToken": "x" * 32}
     assert strict.whole(b"12345").status_code == 403
     assert not ChunkedUpload.objects.exists()
+
+
+# CSRF, in sites without the middleware
+
+
+class StrictCheck(CsrfViewMiddleware):
+    """A site's own."""
+
+    def _reject(self, request: HttpRequest, reason: str) -> HttpResponse:
+        return HttpResponse("own words", status=403)
+
+
+def checked_inside(view: Any) -> Any:
+    """As a decorator that forgets ``functools.wraps``."""
+
+    def decorated(request: HttpRequest) -> Any:
+        return csrf_protect(view)(request)
+
+    return decorated
+
+
+@method_decorator(csrf_protect, name="dispatch")
+class ProtectedUpload(ChunkedUploadView):
+    """By its class."""
+
+
+@method_decorator(csrf_protect, name="post")
+class ProtectedPost(ChunkedUploadView):
+    """By its method."""
+
+
+class DispatchingUpload(ChunkedUploadView):
+    """By hand."""
+
+    @method_decorator(csrf_protect)
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return super().dispatch(request, *args, **kwargs)
+
+
+def protect(name: str) -> Any:
+    """A view that is protected in one of the ways that Django has."""
+    view = ChunkedUploadView.as_view()
+    ways = {
+        "csrf_protect": lambda: csrf_protect(view),
+        "outside-of-log-in": lambda: csrf_protect(login_required(view)),
+        "inside-of-log-in": lambda: login_required(csrf_protect(view)),
+        "without-wraps": lambda: checked_inside(view),
+        "own-middleware": lambda: decorator_from_middleware(StrictCheck)(view),
+        "around-a-cookie": lambda: csrf_protect(ensure_csrf_cookie(view)),
+        "within-a-cookie": lambda: ensure_csrf_cookie(csrf_protect(view)),
+        "within-a-token": lambda: requires_csrf_token(csrf_protect(view)),
+        "dispatch": lambda: ProtectedUpload,
+        "post": lambda: ProtectedPost,
+        "own-dispatch": lambda: DispatchingUpload,
+        "subclass": lambda: csrf_protect(type("Own", (ChunkedUploadView,), {}).as_view()),
+    }
+    return ways[name]()
+
+
+@pytest.fixture
+def bare(settings: Any) -> None:
+    """A site without the middleware."""
+    check = "django.middleware.csrf.CsrfViewMiddleware"
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if name != check]
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize(
+    "way",
+    [
+        *("csrf_protect", "outside-of-log-in", "inside-of-log-in", "without-wraps"),
+        *("own-middleware", "around-a-cookie", "within-a-cookie", "within-a-token"),
+        *("dispatch", "post", "own-dispatch", "subclass"),
+    ],
+)
+def test_3_1_csrf_protect_without_the_middleware(
+    token: str, serve: Serve, strict: Page, settings: Any, way: str
+) -> None:
+    serve(protect(way))
+    for wrong in ({}, {"csrfmiddlewaretoken": "x" * 32}):
+        refused = strict.whole(b"12345", **wrong)
+        assert refused.status_code == 403
+        assert (refused.content == b"own words") == (way == "own-middleware")
+    assert not ChunkedUpload.objects.exists()
+    assert strict.whole(b"12345", csrfmiddlewaretoken=token).status_code == 200
+    strict.headers = {"X-CSRFToken": token}
+    assert strict.whole(b"12345").status_code == 200
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize(
+    "view",
+    [
+        ChunkedUploadView,
+        csrf_exempt(ChunkedUploadView.as_view()),
+        csrf_protect(csrf_exempt(ChunkedUploadView.as_view())),
+        csrf_exempt(csrf_protect(csrf_exempt(ChunkedUploadView.as_view()))),
+        requires_csrf_token(ChunkedUploadView.as_view()),
+        ensure_csrf_cookie(ChunkedUploadView.as_view()),
+        login_required(ChunkedUploadView.as_view()),
+    ],
+    ids=["plain", "exempt", "protect-exempt", "exempt-again", "requires", "ensure", "log-in"],
+)
+def test_3_1_what_nothing_checks_is_not_checked(serve: Serve, strict: Page, view: Any) -> None:
+    serve(view)
+    assert strict.whole(b"12345").status_code == 200
 
 
 # ATOMIC_REQUESTS
