@@ -13,7 +13,7 @@ from legacy import protocol as contract
 from legacy.exceptions import ChunkedUploadError
 from legacy.models import AbstractChunkedUpload
 from legacy.response import Response
-from tusbridge.api.frame import never_atomic
+from tusbridge.api.frame import never_atomic, note_way
 from tusbridge.carrying import serving
 from tusbridge.errors import DatabaseUnavailable, UploadError, UploadNotFound
 from tusbridge.models import AbstractUpload, Status, get_upload_model
@@ -113,6 +113,7 @@ class ChunkedUploadBaseView(View):
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Permissions, then the algorithm; errors become answers here."""
+        note_way(request)
         with serving(request):
             return self._answer(request, *args, **kwargs)
 

@@ -14,15 +14,14 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, TypeVar
 
 from django.core import signals
 from django.core.handlers.asgi import ASGIRequest, get_script_prefix
-from django.core.handlers.base import BaseHandler
 from django.db import close_old_connections
 from django.http import HttpResponse, HttpResponseBase
-from django.urls import Resolver404, ResolverMatch, URLResolver, get_resolver, set_script_prefix
+from django.urls import ResolverMatch, set_script_prefix
 
 from tusbridge.api.feeding import Feeding, PendingResponse
 from tusbridge.api.frame import dress, error_response
@@ -42,7 +41,9 @@ from tusbridge.errors import (
 from tusbridge.forms import FormThreads, is_form_view
 from tusbridge.intake import Intake, Message, Receive
 from tusbridge.lanes import Lane
+from tusbridge.lifespan import live
 from tusbridge.protocol.fields import MAX_DIGITS
+from tusbridge.recognizing import Foreign, Handler, find_view, speaks_tus, upload_id_of
 from tusbridge.rows import release_connections
 from tusbridge.service import BUSY_PATIENCE_SECONDS, BUSY_POLL_SECONDS, UploadService
 
@@ -67,21 +68,9 @@ _LET_GO_SECONDS = 0.02
 _VIEW_SECONDS = 8.0
 # Seconds for which a HEAD waits until a running append has committed what it has.
 _FLUSH_SECONDS = 0.08
+# The path as the client sent it.
+_GIVEN_PATH = "tusbridge.path"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
-# What others a path has, the site's converters find, and may find otherwise the next time.
-_OUR_PARAMETERS = frozenset({"upload_id"})
-
-
-class _Handler(BaseHandler):
-    """Django's synchronous handler, which need not look for the view again."""
-
-    def resolve_request(self, request: Any) -> Any:
-        path, match = getattr(request, "tusbridge_match", (None, None))
-        # middleware may have given the request another path, or other routes
-        if path != request.path_info or hasattr(request, "urlconf"):
-            return super().resolve_request(request)
-        request.resolver_match = match
-        return match
 
 
 class Front:
@@ -104,20 +93,20 @@ class Front:
         self._reading = Lane(self._short, threads, unwanted=self._discard)
         self._changing = Lane(self._short, threads, unwanted=self._discard)
         self._drives = Drives(self._in_short)
-        self._handler = _Handler()
+        self._handler = Handler()
         self._handler.load_middleware()
         self._has_begun = False
         self._sweeping: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
-            return
-        if scope["type"] != "http":
+            begin, end = self._begin, self._end
+            await live(self._app, scope, receive, send, begin=begin, end=end)
+        elif scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif (match := self._match(scope)) is not None:
+        elif (match := self._match(scope)) is not None or speaks_tus(scope):
             self._begin()
-            if is_form_view(match):
+            if match is not None and is_form_view(match):
                 await self._serve_form(scope, receive, send)
             else:
                 await self._serve(scope, match, receive, send)
@@ -126,18 +115,10 @@ class Front:
 
     # -- the process's life
 
-    async def _live(self, receive: Receive, send: Send) -> None:
-        while True:
-            message = await receive()
-            if message["type"] == "lifespan.startup":
-                self._begin()
-                await send({"type": "lifespan.startup.complete"})
-            else:
-                self.stop()
-                if self._sweeping is not None:
-                    self._sweeping.cancel()
-                await send({"type": "lifespan.shutdown.complete"})
-                return
+    def _end(self) -> None:
+        self.stop()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
 
     def _begin(self) -> None:
         if self._has_begun:
@@ -188,20 +169,13 @@ class Front:
         """tusbridge's view for this path, if it is one; the mount point also without its slash."""
         prefix = get_script_prefix(scope) or ""
         path = scope["path"].removeprefix(prefix.rstrip("/"))
-        for candidate in (path, f"{path}/"):
-            try:
-                match = _resolve(get_resolver(), candidate)
-                if match.kwargs.keys() - _OUR_PARAMETERS:
-                    match = get_resolver().resolve(candidate)
-            except Resolver404:
-                continue
-            if is_form_view(match):
-                return match if candidate == path else None
-            if "tusbridge" in match.app_names:
-                scope["path"] = scope["path"] + candidate[len(path) :]
-                return _copy(match)
+        found = find_view(path)
+        if found is None:
             return None
-        return None
+        match, candidate = found
+        scope[_GIVEN_PATH] = scope["path"]
+        scope["path"] += candidate[len(path) :]
+        return match
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A request that is the site's.
@@ -228,11 +202,11 @@ class Front:
             await self._send(bad_request(), scope["method"], send)
 
     async def _serve(
-        self, scope: Scope, match: ResolverMatch, receive: Receive, send: Send
+        self, scope: Scope, match: ResolverMatch | None, receive: Receive, send: Send
     ) -> None:
         headers = dict(scope["headers"])
         method = scope["method"]
-        upload_id = match.kwargs.get("upload_id", "")
+        upload_id = upload_id_of(match, scope["path"])
         intake = self._intake(headers, receive)
         # one that is not small is taken once it is wanted: what nobody takes, TCP holds back
         may_take = intake is not None and b"expect" not in headers
@@ -245,6 +219,9 @@ class Front:
             await self._drives.flush(upload_id, _FLUSH_SECONDS)
         try:
             response = await self._respond(scope, match, method, intake)
+            if isinstance(response, Foreign):
+                await self._hand_back(scope, response, intake, receive, send)
+                return
             if response.status_code == 204 and _is_delete(method, headers):
                 self._drives.end_lost(upload_id)
             if intake is not None and (may_take or intake.has_begun):
@@ -254,6 +231,15 @@ class Front:
         finally:
             if intake is not None:
                 intake.close()
+
+    async def _hand_back(
+        self, scope: Scope, foreign: Foreign, intake: Intake | None, receive: Receive, send: Send
+    ) -> None:
+        """A request that only looked like ours, to the site, with what was taken of its body."""
+        scope["path"] = scope.pop(_GIVEN_PATH, scope["path"])
+        if intake is not None and intake.has_begun:
+            receive = intake.again(foreign.taken, receive)
+        await self._pass_on(scope, receive, send)
 
     async def _serve_form(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A view that reads its body by itself, in a thread of its own while it does."""
@@ -302,9 +288,9 @@ class Front:
         return None
 
     async def _respond(
-        self, scope: Scope, match: ResolverMatch, method: str, intake: Intake | None
+        self, scope: Scope, match: ResolverMatch | None, method: str, intake: Intake | None
     ) -> HttpResponseBase:
-        upload_id = match.kwargs.get("upload_id", "")
+        upload_id = upload_id_of(match, scope["path"])
         is_writing = intake is not None and method in {"PATCH", "POST", "PUT"}
         lane = self._reading if method in _READING else self._changing
         loop = asyncio.get_running_loop()
@@ -324,6 +310,9 @@ class Front:
             work = lane.run(partial(_tidily, view))
             with self._drives.beginning(upload_id) if is_writing else nullcontext():
                 response = await self._within(_VIEW_SECONDS, work, scope, body)
+            if isinstance(response, Foreign):
+                response.taken = chunks
+                return response
             is_busy = isinstance(getattr(response, "tusbridge_error", None), UploadBusy)
             if not is_busy or loop.time() > deadline or self._drives.is_stopping:
                 break
@@ -334,7 +323,7 @@ class Front:
             return await self._drive(response.feeding, intake)
         return response
 
-    def _run_view(self, scope: Scope, match: ResolverMatch, body: Body) -> HttpResponseBase:
+    def _run_view(self, scope: Scope, match: ResolverMatch | None, body: Body) -> HttpResponseBase:
         """Django's synchronous handler, in a pool's thread."""
         set_script_prefix(get_script_prefix(scope) or "/")
         signals.request_started.send(sender=self.__class__, scope=scope)
@@ -347,7 +336,7 @@ class Front:
         request.tusbridge_body = body
         request.tusbridge_wait = 0.0
         request.tusbridge_match = request.path_info, match
-        response: HttpResponseBase = self._handler.get_response(request)
+        response: HttpResponseBase = self._handler.answer(request)
         pending = getattr(request, "tusbridge_pending", None)
         if pending is not None and response is not pending:
             # a middleware answers in its place, and the body will not be taken
@@ -502,22 +491,6 @@ async def _wait_until_left(receive: Receive | None) -> None:
     message = await receive()
     while message["type"] == "http.request":
         message = await receive()
-
-
-@lru_cache(maxsize=1024)
-def _resolve(resolver: URLResolver, path: str) -> ResolverMatch:
-    """What Django finds for it; clients ask for one path many times. Not to be changed.
-
-    :raises Resolver404: nothing.
-    """
-    return resolver.resolve(path)
-
-
-def _copy(match: ResolverMatch) -> ResolverMatch:
-    """One that middleware may change."""
-    own = ResolverMatch.__new__(ResolverMatch)
-    own.__dict__.update(match.__dict__, kwargs=dict(match.kwargs))
-    return own
 
 
 def _too_late(scope: Scope) -> HttpResponseBase:

@@ -14,6 +14,8 @@ Receive = Callable[[], Awaitable[Message]]
 BATCH_BYTES = 1024 * 1024
 # A body up to so many bytes is small.
 SMALL_BYTES = 64 * 1024
+# Seconds after which less than a batch is handed on to others.
+_LULL_SECONDS = 0.2
 
 
 class Intake:
@@ -69,6 +71,25 @@ class Intake:
         if self.end is None:
             self.end = how
         self.work.set()
+
+    def again(self, taken: list[bytes], receive: Receive) -> Receive:
+        """The body as an ASGI server gives it, from its beginning; ``taken`` was taken already."""
+        is_over = False
+
+        async def receive_again() -> Message:
+            nonlocal is_over
+            if is_over:
+                return await receive()
+            while not (taken or self.size) and self.end is None:
+                await self.wait_for_work(self._loop.time() + _LULL_SECONDS)
+            body = b"".join([*taken, *self.take()])
+            taken.clear()
+            if not body and self.end not in {None, BodyEnd.WHOLE}:
+                return {"type": "http.disconnect"}
+            is_over = self.end is BodyEnd.WHOLE
+            return {"type": "http.request", "body": body, "more_body": not is_over}
+
+        return receive_again
 
     def close(self) -> None:
         """Take nothing more."""

@@ -12,18 +12,29 @@ SECONDS = 20
 
 
 def ask(
-    application: Callable[..., Any], method: str, path: str, fields: dict[str, str], body: bytes
+    application: Callable[..., Any],
+    method: str,
+    path: str,
+    fields: dict[str, str],
+    body: bytes,
+    *,
+    root_path: str = "",
 ) -> Answer:
     """The application's answer. The loop runs in a thread of its own, for in the main thread the
     front would take over the process' signals."""
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, _ask(application, method, path, fields, body)).result(
-            SECONDS
-        )
+        return thread.submit(
+            asyncio.run, _ask(application, method, path, fields, body, root_path)
+        ).result(SECONDS)
 
 
 async def _ask(
-    application: Callable[..., Any], method: str, path: str, fields: dict[str, str], body: bytes
+    application: Callable[..., Any],
+    method: str,
+    path: str,
+    fields: dict[str, str],
+    body: bytes,
+    root_path: str,
 ) -> Answer:
     sent: list[dict[str, Any]] = []
     came = [{"type": "http.request", "body": body, "more_body": False}]
@@ -47,7 +58,7 @@ async def _ask(
         "path": path,
         "raw_path": path.encode(),
         "query_string": b"",
-        "root_path": "",
+        "root_path": root_path,
         "headers": [(n.lower().encode(), v.encode("latin-1")) for n, v in headers.items()],
         "client": ("127.0.0.1", 50000),
         "server": ("testserver", 80),

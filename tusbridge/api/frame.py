@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import DisallowedHost
+from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
@@ -30,6 +31,11 @@ from tusbridge.stores import get_store
 logger = logging.getLogger("tusbridge")
 
 View = Callable[..., HttpResponseBase]
+
+# URLconfs that middleware gave to requests of ours (``request.urlconf``), in their order.
+known_urlconfs: dict[str, None] = {}
+_MOST_URLCONFS = 16
+_has_said_so = False
 
 # Statuses that HTTP itself does not name, where a server lets us say the words.
 _REASONS = {460: "Checksum Mismatch"}
@@ -68,6 +74,7 @@ def framed(view: View, methods: tuple[str, ...]) -> View:
 
     @wraps(view)
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        note_way(request)
         options = get_options()
         fields = Fields(request.META)
         request.method = tus.effective_method(request.method or "", fields)
@@ -80,7 +87,26 @@ def framed(view: View, methods: tuple[str, ...]) -> View:
             response = internal_error(request, error)
         return dress(request, response, options)
 
-    return never_atomic(csrf_exempt(login_not_required(wrapped)))
+    wrapped.tusbridge_is_framed = True  # type: ignore[attr-defined]
+    return behind_frame(wrapped)
+
+
+def behind_frame(view: View) -> View:
+    """The view, left alone by all that Django does before views."""
+    return never_atomic(csrf_exempt(login_not_required(view)))
+
+
+def note_way(request: HttpRequest) -> None:
+    """Learn from a request how others find us, and say so, once, where its body was read before any
+    view ran: an ASGI server without ``TusbridgeASGI``, or one that did not know the request."""
+    global _has_said_so  # noqa: PLW0603 once in a process
+    urlconf = getattr(request, "urlconf", None)
+    if isinstance(urlconf, str) and len(known_urlconfs) < _MOST_URLCONFS:
+        known_urlconfs[urlconf] = None
+    is_behind_front = hasattr(request, "tusbridge_body") or not isinstance(request, ASGIRequest)
+    if not is_behind_front and not _has_said_so and request.method in {"PATCH", "POST"}:
+        _has_said_so = True
+        logger.warning("body-read-before-view", extra={"path": request.path})
 
 
 def _dispatch(

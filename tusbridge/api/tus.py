@@ -110,7 +110,10 @@ def terminate(request: HttpRequest, upload_id: str) -> Any:
 
 
 def _created(request: HttpRequest, upload: AbstractUpload, *, with_offset: bool) -> Any:
-    location = f"{escape_uri_path(request.path.rstrip('/'))}/{upload.upload_id}"
+    # under ASGI, request.path lacks a prefix that a proxy took away (FORCE_SCRIPT_NAME)
+    prefix = request.META.get("SCRIPT_NAME", "").rstrip("/")
+    path = f"{prefix}{request.path_info}".rstrip("/")
+    location = f"{escape_uri_path(path)}/{upload.upload_id}"
     service_options = UploadService().options
     if service_options.ABSOLUTE_LOCATION:
         location = request.build_absolute_uri(location)
