@@ -123,6 +123,7 @@ STATUS: Mapping[type[errors.UploadError], int] = {
     errors.UnsupportedMediaType: 415,
     errors.TooManyUploads: 429,
     errors.TooManyCreations: 429,
+    errors.BodyAlreadyRead: 500,
     errors.BodyTimeout: 503,
     errors.ServerStopping: 503,
     errors.DatabaseUnavailable: 503,

@@ -215,6 +215,9 @@ def receive(request: HttpRequest, field_name: str, begin: Begin) -> StreamedChun
 
     :raises BodyIncomplete: the client broke off; nothing of it is kept.
     """
+    # of a body without a length, Django has found nothing
+    for name in ("_post", "_files"):
+        request.__dict__.pop(name, None)
     handler = _Handler(request, field_name, begin, request.upload_handlers)
     stream = FormStream.of(request)
     try:
@@ -251,8 +254,10 @@ def load_form(request: Any) -> QueryDict:
 def _parse(request: Any, handler: _Handler, stream: Any) -> None:
     request.upload_handlers = [handler, *request.upload_handlers]
     try:
+        # Django's takes a body without a length for none, and never asks its handlers
+        facts = {**request.META, "CONTENT_LENGTH": request.META.get("CONTENT_LENGTH") or "1"}
         parser = handler.parser = MultiPartParser(
-            request.META, stream, ImmutableList(request.upload_handlers), request.encoding
+            facts, stream, ImmutableList(request.upload_handlers), request.encoding
         )
         request._post, request._files = parser.parse()
     except BaseException as error:

@@ -14,6 +14,7 @@ from legacy.exceptions import ChunkedUploadError
 from legacy.models import AbstractChunkedUpload
 from legacy.response import Response
 from tusbridge.api.frame import never_atomic, note_way
+from tusbridge.api.requests import end_body
 from tusbridge.carrying import serving
 from tusbridge.errors import DatabaseUnavailable, UploadError, UploadNotFound
 from tusbridge.models import AbstractUpload, Status, get_upload_model
@@ -115,7 +116,10 @@ class ChunkedUploadBaseView(View):
         """Permissions, then the algorithm; errors become answers here."""
         note_way(request)
         with serving(request):
-            return self._answer(request, *args, **kwargs)
+            try:
+                return self._answer(request, *args, **kwargs)
+            finally:
+                end_body(request, is_form=True)
 
     def _answer(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:

@@ -19,7 +19,7 @@ from legacy.protocol import ContentRange
 from legacy.receiving import BytesAreComing, ComingFile, StreamedChunk, load_form, receive
 from legacy.response import Response
 from legacy.view_base import ChunkedUploadBaseView, is_authenticated, refuse
-from tusbridge.api.forms import is_unread_form
+from tusbridge.api.forms import check_form, is_unread_form
 from tusbridge.completing import check_may_complete
 from tusbridge.errors import (
     LeaseLost,
@@ -307,7 +307,9 @@ class ChunkedUploadCompleteView(ChunkedUploadBaseView):
             raise refuse(400, contract.WRONG_MD5)
 
     def _post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        check_form(request)
         fields = load_form(request)
+        check_form(request)
         upload_id, md5 = fields.get("upload_id"), fields.get("md5")
         if self.do_md5_check and not (upload_id and md5):
             raise refuse(400, contract.BOTH_REQUIRED)

@@ -44,6 +44,7 @@ EXAMPLES: list[UploadError] = [
     errors.UploadBusy(),
     errors.LeaseLost(),
     errors.BodyIncomplete(),
+    errors.BodyAlreadyRead(),
     errors.BodyTimeout(),
     errors.ServerStopping(),
     errors.DatabaseUnavailable(),

@@ -92,6 +92,16 @@ class LengthRequired(UploadError):
         super().__init__("this server needs a Content-Length")
 
 
+class BodyAlreadyRead(UploadError):
+    """The site read some of the body before the upload could, and threw it away: a fault of the
+    site's, which its log names."""
+
+    code = "body-already-read"
+
+    def __init__(self) -> None:
+        super().__init__("the site has read this request's body already; its log says what did")
+
+
 class Unauthenticated(UploadError):
     """Nobody is logged in, and somebody has to be."""
 

@@ -20,6 +20,7 @@ from django.http import HttpResponse, HttpResponseBase
 from django.urls import ResolverMatch, set_script_prefix
 
 from tusbridge.api.forms import FormStream
+from tusbridge.api.requests import LongBody
 from tusbridge.body import Body, BodyEnd
 from tusbridge.carrying import Carrier
 from tusbridge.conf import get_options
@@ -95,6 +96,12 @@ class _Raw(io.RawIOBase):
         return count
 
 
+class _FormRequest(LongBody, ASGIRequest):
+    """A form's request, whose body no middleware holds that is too long for it."""
+
+    tusbridge_is_form = True
+
+
 class FormThreads:
     """Runs such views; lives in one event loop."""
 
@@ -139,7 +146,7 @@ def _run(scope: dict[str, Any], body: IntakeBody | None, handler: BaseHandler) -
     signals.request_started.send(sender=FormThreads, scope=scope)
     try:
         stream: Any = io.BytesIO() if body is None else io.BufferedReader(_Raw(body))
-        request: Any = ASGIRequest(scope, stream)
+        request: Any = _FormRequest(scope, stream)
     except UnicodeDecodeError:
         signals.request_finished.send(sender=FormThreads)
         return HttpResponse(status=400)

@@ -25,6 +25,7 @@ from django.urls import ResolverMatch, set_script_prefix
 
 from tusbridge.api.feeding import Feeding, PendingResponse
 from tusbridge.api.frame import dress, error_response
+from tusbridge.api.requests import hide_from_start
 from tusbridge.background import NoThread
 from tusbridge.body import Body, BodyEnd, DeferredBody, WholeBody
 from tusbridge.carrying import Carrier
@@ -333,6 +334,7 @@ class Front:
         except UnicodeDecodeError:
             signals.request_finished.send(sender=self.__class__)
             return bad_request()
+        hide_from_start(request)
         request.tusbridge_body = body
         request.tusbridge_wait = 0.0
         request.tusbridge_match = request.path_info, match

@@ -1,22 +1,35 @@
 """For WSGI sites: ``application = TusbridgeWSGI(get_wsgi_application())``.
 
-Uploads work on plain WSGI without it. It adds the mount point without its slash, which clients
-use, and which Django would answer with a redirect that loses a POST. Bodies without a length are
-read past Django's stream, which takes them for empty (``api/feeding.py``).
+Uploads work on plain WSGI without it. It adds:
+
+- The mount point without its slash, which clients use, and which Django would answer with a
+  redirect that loses a POST.
+- Middleware that reads ``request.body`` finds none in requests that bring bytes of uploads, as
+  behind ``TusbridgeASGI``. Else such bytes are held in memory first, and those of a longer body
+  than DATA_UPLOAD_MAX_MEMORY_SIZE refused with 400.
+- Bodies that nothing on the site has read, of any page, are read and dropped, within bounds. Beyond
+  them the connection is closed, and gunicorn says so: else a proxy would send the next request into
+  a connection that is about to be closed.
+
+It belongs right around Django's own application; what wraps the site besides, around this.
 
 gunicorn tells a client that waits for ``100 Continue`` to go on before it asks any application.
 With ``pre_request = tusbridge.wsgi.hold_continue`` in its configuration, and the wrapper, uploads
 are judged first (RFC 9110, 10.1.1).
 """
 
+import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
+from django.core.handlers.wsgi import WSGIHandler
 from django.urls import Resolver404, ResolverMatch, resolve
 
 Environ = dict[str, Any]
 App = Callable[[Environ, Any], Iterable[bytes]]
+
+logger = logging.getLogger("tusbridge")
 
 # Whether a wrapper is there that sends what is held.
 _is_wrapped = False
@@ -28,9 +41,19 @@ class TusbridgeWSGI:
     """A WSGI application around a site's own."""
 
     def __init__(self, app: App) -> None:
+        from tusbridge.api.requests import request_class_over  # noqa: PLC0415 needs Django's apps
+
         global _is_wrapped  # noqa: PLW0603 the hook is asked before any application
         _is_wrapped = True
         self._app = app
+        if isinstance(app, WSGIHandler):
+            app.request_class = request_class_over(app.request_class)
+        else:
+            logger.warning(
+                "wrapped-elsewhere: TusbridgeWSGI belongs right around get_wsgi_application(); "
+                "around %s it cannot keep middleware from the bodies of uploads",
+                type(app).__name__,
+            )
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
@@ -38,13 +61,23 @@ class TusbridgeWSGI:
         if match is not None and match.view_name == "tusbridge:uploads":
             environ = {**environ, "PATH_INFO": f"{path}/"}
         held = _held(environ)
-        if held is None:
+        if held is not None:
+            environ = {**environ, "tusbridge.continue": held}
+        if not _has_body(environ):
             return self._app(environ, start_response)
-        environ = {**environ, "tusbridge.continue": held}
+        return self._take(environ, start_response)
+
+    def _take(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        """Answer a request with a body, of which nothing is left afterwards on a connection that
+        goes on."""
+        from tusbridge.api import requests, wsgi_input  # noqa: PLC0415 needs Django's apps
+
+        environ = {**environ, requests.WRAPPED: True, requests.KIND: _kind(environ)}
+        if not wsgi_input.is_gunicorn(environ):
+            environ["wsgi.input"] = wsgi_input.CountedInput(environ["wsgi.input"], _length(environ))
         response = self._app(environ, start_response)
-        if "tusbridge.continue" in environ:
-            # a body that was never asked for: the next bytes are a request, or that body
-            environ["wsgi.input"].failed = True
+        if not wsgi_input.let_go(environ):
+            _close_after(start_response)
         return response
 
 
@@ -69,6 +102,36 @@ def _held(environ: Environ) -> Callable[[], None] | None:
             socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     return go_on
+
+
+def _has_body(environ: Environ) -> bool:
+    return environ.get("CONTENT_LENGTH", "") not in {"", "0"} or "HTTP_TRANSFER_ENCODING" in environ
+
+
+def _length(environ: Environ) -> int | None:
+    """Bytes of the body; None where that is not known."""
+    text = environ.get("CONTENT_LENGTH") or ""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
+
+
+def _kind(environ: Environ) -> str:
+    """``tus`` for bytes of an upload, ``form`` for a form whose view reads it by itself."""
+    with suppress(Resolver404, UnicodeError):
+        # as Django decodes it, from what WSGI takes for latin-1
+        path = environ.get("PATH_INFO", "").encode("latin-1").decode()
+        match = resolve(path or "/")
+        if getattr(match.func, "tusbridge_reads_body", False):
+            return "form"
+        return "tus" if "tusbridge" in match.app_names else ""
+    return ""
+
+
+def _close_after(start_response: Any) -> None:
+    """Have gunicorn close the connection, and say so in the answer: an application may not
+    (PEP 3333, Other HTTP Features). Other servers do what they do."""
+    close = getattr(getattr(start_response, "__self__", None), "force_close", None)
+    if close is not None:
+        close()
 
 
 def _ours(path: str) -> ResolverMatch | None:

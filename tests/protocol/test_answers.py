@@ -196,6 +196,7 @@ EXAMPLES: list[tuple[errors.UploadError, int]] = [
     (errors.LeaseLost(), 423),
     (errors.TooManyUploads(3), 429),
     (errors.TooManyCreations(5, 42), 429),
+    (errors.BodyAlreadyRead(), 500),
     (errors.BodyTimeout(), 503),
     (errors.ServerStopping(), 503),
     (errors.DatabaseUnavailable(), 503),

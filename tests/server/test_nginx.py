@@ -62,11 +62,11 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
 
 
 class nginx:  # noqa: N801 -- used as a function is
-    """nginx with the example's configuration, in front of a port; gives its own."""
+    """nginx with an example's configuration, in front of a port; gives its own."""
 
-    def __init__(self, place: Path, upstream: int) -> None:
+    def __init__(self, place: Path, upstream: int, example: Path = EXAMPLE) -> None:
         self.port = free_port()
-        site = EXAMPLE.read_text()
+        site = example.read_text()
         assert "listen 80;" in site
         assert "127.0.0.1:8000" in site
         site = site.replace("listen 80;", f"listen 127.0.0.1:{self.port};")

@@ -1,7 +1,7 @@
 """A small Django site with tusbridge in it, run by plain gunicorn and uvicorn in the tests.
 
-SITE_PLACE is its folder, SITE_DATABASE_URL its database (else SQLite there), SITE_TUSBRIDGE what
-TUSBRIDGE holds besides, as JSON.
+SITE_PLACE is its folder, SITE_DATABASE_URL its database (else SQLite there). As JSON,
+SITE_TUSBRIDGE is what TUSBRIDGE holds besides, SITE_APPS and SITE_MIDDLEWARE what the site does.
 """
 
 import json
@@ -15,8 +15,12 @@ ALLOWED_HOSTS = ["*"]
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "tusbridge", "legacy"]
-MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
-ROOT_URLCONF = "tests.urls"
+INSTALLED_APPS += json.loads(os.environ.get("SITE_APPS", "[]"))
+MIDDLEWARE = [
+    "django.middleware.common.CommonMiddleware",
+    *json.loads(os.environ.get("SITE_MIDDLEWARE", "[]")),
+]
+ROOT_URLCONF = "tests.site.urls"
 MEDIA_ROOT = f"{PLACE}/media"
 DATABASES = {
     "default": dict(

@@ -94,12 +94,15 @@ def running(
     options: dict[str, Any] | None = None,
     database_options: dict[str, Any] | None = None,
     flags: tuple[str, ...] = (),
+    apps: tuple[str, ...] = (),
+    middleware: tuple[str, ...] = (),
     may_stumble: bool = False,
     settings: str = "tests.site.settings",
     application: str = "",
     prepare: Callable[[dict[str, str]], None] | None = None,
 ) -> Iterator[Server]:
-    """A server of that kind until the end of the block. ``options`` are TUSBRIDGE's names.
+    """A server of that kind until the end of the block. ``options`` are TUSBRIDGE's names;
+    ``apps`` and ``middleware`` are a site's besides.
 
     ``settings`` and ``application`` name another site's; ``prepare`` makes its database, given the
     environment of its processes.
@@ -119,6 +122,8 @@ def running(
             "SITE_DATABASE_URL": database_url,
             "SITE_TUSBRIDGE": json.dumps(options or {}),
             "SITE_DATABASE_OPTIONS": json.dumps(database_options or {}),
+            "SITE_APPS": json.dumps(apps),
+            "SITE_MIDDLEWARE": json.dumps(middleware),
             "DJANGO_SETTINGS_MODULE": settings,
         }
         (prepare or migrate)(environ)
@@ -167,31 +172,34 @@ def migrate(environ: dict[str, str], *flags: str) -> None:
 
 
 def _site_command(kind: str, port: int, flags: tuple[str, ...], application: str) -> list[str]:
-    if kind == "gunicorn":
-        return [
-            *(sys.executable, "-m", "gunicorn", "-k", "gthread", "--threads", "64"),
-            *("--config", "python:tests.site.gunicorn"),
-            *(
-                "--graceful-timeout",
-                "5",
-                "--limit-request-line",
-                "8190",
-                "-b",
-                f"127.0.0.1:{port}",
-                *flags,
-            ),
-            application or "tests.site.wsgi:application",
+    """A site's server, with the front or the wrapper of ours; ``-plain`` without."""
+    server, _, how = kind.partition("-")
+    wsgi = "tests.site.plain:application" if how == "plain" else "tests.site.wsgi:application"
+    is_wsgi = server in {"gunicorn", "waitress", "uwsgi"}
+    app = application or (wsgi if is_wsgi else "tests.site.asgi:application")
+    address = f"127.0.0.1:{port}"
+    if server == "gunicorn":
+        worker = ("-k", "sync") if how == "sync" else ("-k", "gthread", "--threads", "64")
+        command = [
+            *("gunicorn", *worker, "--config", "python:tests.site.gunicorn", "-b", address),
+            *("--graceful-timeout", "5", "--limit-request-line", "8190", *flags, app),
         ]
-    if kind == "granian":
+    elif server == "granian":
+        command = ["granian", "--interface", "asgi", "--http", "auto", "--no-ws"]
+        command += ["--port", str(port), *flags, app]
+    elif server == "waitress":
+        command = ["waitress", f"--listen={address}", "--threads=16", *flags, app]
+    elif server == "daphne":
+        command = ["daphne", "-v", "0", "-b", "127.0.0.1", "-p", str(port), *flags, app]
+    elif server == "uwsgi":
         return [
-            *(sys.executable, "-m", "granian", "--interface", "asgi", "--http", "auto"),
-            *("--no-ws", "--port", str(port), *flags),
-            application or "tests.site.asgi:application",
+            *(str(Path(sys.executable).with_name("uwsgi")), "--http11-socket", address),
+            *("--master", "--enable-threads", "--threads", "16", "--need-app"),
+            *("--disable-logging", "--die-on-term", "--wsgi", app, *flags),
         ]
-    return [
-        *(sys.executable, "-m", "uvicorn", "--port", str(port), "--log-level", "warning", *flags),
-        application or "tests.site.asgi:application",
-    ]
+    else:
+        command = ["uvicorn", "--port", str(port), "--log-level", "warning", *flags, app]
+    return [sys.executable, "-m", *command]
 
 
 def wait_until_answering(server: Server) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from tusbridge.api.frame import Fields, dress, error_response, internal_error
-from tusbridge.api.wsgi_input import stream_of
+from tusbridge.api.requests import body_in, hide_body
 from tusbridge.appending import Appending
-from tusbridge.body import Body, BodyEnd, StreamBody, WholeBody
+from tusbridge.body import Body, BodyEnd, WholeBody
 from tusbridge.carrying import Carrier
 from tusbridge.conf import get_options
 from tusbridge.errors import DatabaseUnavailable, UploadError
@@ -150,18 +150,16 @@ def is_at_hand(request: HttpRequest) -> bool:
     return body is not None and body.is_at_hand
 
 
-def body_of(request: HttpRequest) -> Body:
-    """The request's body, wherever it comes from.
-
-    Django's own stream is passed by under WSGI: it reads a body without length as empty.
+def body_of(request: HttpRequest, *, is_form: bool = False) -> Body:
+    """The request's body, wherever it comes from. Django's request has none from now on.
 
     :raises LengthRequired: the body has no length, and the server does not say where it ends.
+    :raises BodyAlreadyRead: something read of it, and nothing holds what was read.
     """
-    body = getattr(request, "tusbridge_body", None)
-    if body is not None:
-        return body  # type: ignore[no-any-return]
-    length = tus.parse_content_length(Fields(request.META))
-    environ: dict[str, Any] | None = getattr(request, "environ", None)
-    if environ is None:
-        return StreamBody(request.read, length)
-    return stream_of(environ, length, get_options().READ_TIMEOUT)
+    body: Body | None = getattr(request, "tusbridge_body", None)
+    if body is None:
+        body = body_in(request, tus.parse_content_length(Fields(request.META)))
+        hide_body(request, is_form=is_form)
+    elif is_form and (held := request.__dict__.get("_body")):
+        return WholeBody([held], body.end or BodyEnd.WHOLE)
+    return body

@@ -6,9 +6,15 @@ from typing import Any
 from django.http import HttpRequest
 
 from tusbridge.api.feeding import body_of
+from tusbridge.api.frame import Fields
+from tusbridge.api.requests import say_who_read, was_begun
+from tusbridge.api.wsgi_input import has_more
 from tusbridge.body import Body, BodyEnd, WholeBody
-from tusbridge.errors import BodyIncomplete, BodyTimeout, ServerStopping
+from tusbridge.errors import BodyAlreadyRead, BodyIncomplete, BodyTimeout, ServerStopping
+from tusbridge.protocol import tus
 from tusbridge.rows import release_connections
+
+_MULTIPART = "multipart/form-data"
 
 
 class FormStream:
@@ -26,8 +32,8 @@ class FormStream:
 
     @classmethod
     def of(cls, request: HttpRequest) -> "FormStream":
-        """:raises LengthRequired: where the body ends is not known."""
-        return cls(body_of(request))
+        """Raises what :func:`body_of` does."""
+        return cls(body_of(request, is_form=True))
 
     def read(self, size: int = -1) -> bytes:
         """Some bytes, as they come, whatever the size that is asked for; none at the end."""
@@ -59,10 +65,45 @@ class FormStream:
 
 
 def is_unread_form(request: Any) -> bool:
-    """Whether the request is a form of which nobody has read anything yet."""
-    return (
-        isinstance(request, HttpRequest)
-        and request.content_type == "multipart/form-data"
-        and not request._read_started  # type: ignore[attr-defined]
-        and not hasattr(request, "_files")
-    )
+    """Whether the request is a form of which nobody has read anything yet. Raises what
+    :func:`check_form` does."""
+    if not isinstance(request, HttpRequest):
+        return False
+    check_form(request)
+    is_read = "_body" in request.__dict__ or hasattr(request, "_files")
+    is_form: bool = request.content_type == _MULTIPART
+    return is_form and (not is_read or _has_unparsed_chunks(request))
+
+
+def check_form(request: Any) -> None:
+    """Whether fields and files are all there, as far as something had them parsed.
+
+    :raises BodyAlreadyRead: something read of the body, and threw away what it read.
+    :raises BodyIncomplete: the client broke off before the body was whole.
+    """
+    is_parsed = hasattr(request, "_files")
+    if was_begun(request) and not is_parsed:
+        say_who_read()
+        raise BodyAlreadyRead
+    is_held = "_body" in request.__dict__
+    if not is_held and not (is_parsed and request.content_type == _MULTIPART):
+        return
+    body: Body | None = getattr(request, "tusbridge_body", None)
+    if _has_unparsed_chunks(request):
+        return
+    if body is not None:
+        FormStream(body).check_whole()
+        return
+    length = tus.parse_content_length(Fields(request.META)) or 0
+    came = len(request._body) if is_held else getattr(request._stream, "_pos", length)
+    if came < length:
+        if not is_held and has_more(request.environ["wsgi.input"]):
+            # Django gives an empty form to who asks for one after that
+            say_who_read()
+            raise BodyAlreadyRead
+        raise BodyIncomplete
+
+
+def _has_unparsed_chunks(request: Any) -> bool:
+    """Whether the body comes without a length, in which Django's parser finds nothing."""
+    return not request.META.get("CONTENT_LENGTH") and "HTTP_TRANSFER_ENCODING" in request.META

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from tusbridge.api.cors import add_cors_fields
+from tusbridge.api.requests import end_body
 from tusbridge.api.wsgi_input import has_trailers
 from tusbridge.carrying import serving
 from tusbridge.conf import Options, get_options
@@ -85,6 +86,7 @@ def framed(view: View, methods: tuple[str, ...]) -> View:
             response = error_response(request, error)
         except Exception as error:  # noqa: BLE001 clients in browsers must be able to read it
             response = internal_error(request, error)
+        end_body(request)
         return dress(request, response, options)
 
     wrapped.tusbridge_is_framed = True  # type: ignore[attr-defined]

@@ -2,29 +2,83 @@
 
 PEP 3333 knows only ``read(n)`` that blocks until n bytes are there: what a silent client sent
 before cannot be had, and a connection reset loses it. gunicorn's input can give what has come.
+
+Whatever is read here is this request's: never more than its Content-Length, and nothing at all of a
+body that something else has begun to read.
 """
 
 import inspect
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 from tusbridge.body import StreamBody
-from tusbridge.errors import LengthRequired
+from tusbridge.errors import BodyAlreadyRead, LengthRequired
 
 # Seconds for which a read waits before the append may commit what came until then.
 _TICK_SECONDS = 0.5
+# How much of an unwanted body is still read, and for how long: as the front does.
+DRAIN_BYTES = 4 * 1024 * 1024
+DRAIN_SECONDS = 0.5
+# Bytes of one read of it, where a read blocks until all of them are there.
+_DRAIN_STEP = 16 * 1024
+
+
+class CountedInput:
+    """A server's input, and how much of it was taken; ``length`` is Content-Length in bytes, None
+    for a body that ends by itself."""
+
+    def __init__(self, stream: Any, length: int | None) -> None:
+        self._stream = stream
+        self._length = length
+        self.taken = 0
+        self._is_over = False
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the body has not been read to its end."""
+        return not self._is_over and (self._length is None or self.taken < self._length)
+
+    def read(self, *size: int) -> bytes:
+        return self._count(self._stream.read(*size))
+
+    def readline(self, *size: int) -> bytes:
+        return self._count(self._stream.readline(*size))
+
+    def readlines(self, *hint: int) -> list[bytes]:
+        return list(self)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.readline, b"")
+
+    def _count(self, data: bytes) -> bytes:
+        self.taken += len(data)
+        self._is_over = self._is_over or not data
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def is_gunicorn(environ: dict[str, Any]) -> bool:
+    """Whether the input is gunicorn's own, of which more can be asked than PEP 3333 says."""
+    reader = getattr(environ["wsgi.input"], "reader", None)
+    return "gunicorn.socket" in environ and hasattr(reader, "read")
 
 
 def stream_of(environ: dict[str, Any], length: int | None, read_timeout: float) -> StreamBody:
     """The body behind ``wsgi.input``; ``read_timeout`` in seconds, where the server lets us set it.
 
     :raises LengthRequired: the body has no length, and the server does not say where it ends.
+    :raises BodyAlreadyRead: something has begun to read it.
     """
     stream = environ["wsgi.input"]
     if length is None and not environ.get("wsgi.input_terminated"):
         raise LengthRequired
+    if _was_begun(stream, length):
+        raise BodyAlreadyRead
     # a client that waits for it is told to go on now that its body is wanted
     environ.pop("tusbridge.continue", _do_nothing)()
     if length is None:
@@ -34,6 +88,81 @@ def stream_of(environ: dict[str, Any], length: int | None, read_timeout: float) 
     if read is None or not _set_timeout(environ, min(_TICK_SECONDS, read_timeout)):
         return StreamBody(stream.read, length)
     return StreamBody(read, length, silence_seconds=read_timeout)
+
+
+def let_go(environ: dict[str, Any]) -> bool:
+    """Take what is left of a body that nobody wants, within bounds, so that its client gets to see
+    the answer, and the next request begins where it should; whether all of it was taken. Of a
+    connection with more to come gunicorn is told that it cannot go on.
+    """
+    stream: Any = environ.get("wsgi.input")
+    if not has_more(stream):
+        return True
+    is_whole = False
+    # a client that waits for 100 Continue may send a body, or the next request; one that fell
+    # silent has been waited for
+    if "tusbridge.continue" not in environ and not getattr(stream, "failed", False):
+        is_whole = _drain(environ, stream)
+    if not is_whole and is_gunicorn(environ):
+        stream.failed = True
+    return is_whole
+
+
+def _drain(environ: dict[str, Any], stream: Any) -> bool:
+    deadline = time.monotonic() + DRAIN_SECONDS
+    limit = DRAIN_BYTES
+    read = _reader_of_what_came(stream) or _reader_of_chunks(stream) or stream.read
+    try:
+        while has_more(stream):
+            left = deadline - time.monotonic()
+            if limit <= 0 or left <= 0:
+                return False
+            _set_timeout(environ, left)
+            data = read(_DRAIN_STEP)
+            if not data:
+                return not has_more(stream)
+            limit -= len(data)
+    except Exception:  # noqa: BLE001 each server raises its own classes when a client breaks off
+        return False
+    return True
+
+
+def _reader_of_chunks(stream: Any) -> Callable[[int], bytes] | None:
+    """The same of a body that comes to gunicorn in chunks, for what is dropped only."""
+    reader: Any = getattr(stream, "reader", None)
+    if not inspect.isgenerator(getattr(reader, "parser", None)):
+        return None
+
+    def read(size: int) -> bytes:
+        came: bytes = next(reader.parser, b"")
+        if not came:
+            reader.parser = None
+        return came
+
+    return read
+
+
+def has_more(stream: Any) -> bool:
+    """Whether bytes of the body have not been read; False where that cannot be told."""
+    if isinstance(stream, CountedInput):
+        return stream.has_more
+    reader = getattr(stream, "reader", None)
+    left = getattr(reader, "length", None)
+    return bool(left) if isinstance(left, int) else getattr(reader, "parser", None) is not None
+
+
+def _was_begun(stream: Any, length: int | None) -> bool:
+    """Whether something has read of it past Django's stream; False where that cannot be told."""
+    if isinstance(stream, CountedInput):
+        return stream.taken > 0
+    reader = getattr(stream, "reader", None)
+    left = getattr(reader, "length", None)
+    if isinstance(left, int):
+        return left != length
+    chunks = getattr(reader, "parser", inspect)
+    if chunks is None:
+        return True
+    return inspect.isgenerator(chunks) and inspect.getgeneratorstate(chunks) != inspect.GEN_CREATED
 
 
 def has_trailers(environ: dict[str, Any] | None) -> bool:
@@ -67,7 +196,7 @@ def _reader_of_what_came(stream: Any) -> Callable[[int], bytes] | None:
 
     gunicorn's input stands on a reader with the length that is left, and that on an ``unreader``
     of the socket. Whatever we take is taken off that length, so that gunicorn knows where the
-    next request begins.
+    next request begins; behind it, the socket is not read.
     """
     reader: Any = getattr(stream, "reader", None)
     unreader = getattr(reader, "unreader", None)
@@ -76,6 +205,9 @@ def _reader_of_what_came(stream: Any) -> Callable[[int], bytes] | None:
     takes_hint = "read_ahead" in inspect.signature(unreader.read).parameters
 
     def read(size: int) -> bytes:
+        size = min(size, reader.length)
+        if not size:
+            return b""
         # a connection whose client fell silent in mid-body is closed after the answer
         stream.failed = True
         came: bytes = unreader.read(read_ahead=size) if takes_hint else unreader.read()

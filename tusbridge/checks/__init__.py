@@ -34,6 +34,8 @@ _CHECKS: tuple[Check, ...] = (
     web.check_expiry,
     web.check_mount,
     web.check_middleware,
+    web.check_body_readers,
+    web.check_servers,
 )
 # Those that only matter where others can reach the site: ``check --deploy``.
 _DEPLOY_CHECKS: tuple[Check, ...] = (access.check_anonymous, access.check_location)

@@ -173,6 +173,21 @@ NO_BARE_MOUNT = Finding(
     hint="Write urlpatterns += mount('files/'), with mount from tusbridge.urls, or wrap the "
     "application in TusbridgeASGI or TusbridgeWSGI.",
 )
+BODY_READER = Finding(
+    id="W030",
+    text="{path} reads the bodies of requests ({what}). On plain WSGI or ASGI that holds an "
+    "upload's bytes in memory first, refuses requests of more than DATA_UPLOAD_MAX_MEMORY_SIZE "
+    "with 400, and what it throws away cannot be stored.",
+    hint="Wrap Django's application in TusbridgeWSGI or TusbridgeASGI: the middleware then finds "
+    "no body in requests that bring bytes of uploads. Where it is wrapped, silence this check.",
+)
+DAPHNE = Finding(
+    id="W031",
+    text="daphne is in INSTALLED_APPS: it reads every request whole before an application gets any "
+    "of it, so nothing is kept of one that breaks off, and uploads fill memory and disk.",
+    hint="Serve uploads by uvicorn or granian, with TusbridgeASGI (docs/servers.md). If daphne is "
+    "there for runserver only, silence this check.",
+)
 
 ANONYMOUS = Finding(
     id="W020",

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.core.checks import CheckMessage
@@ -15,6 +16,7 @@ from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
 
+from tusbridge.body_readers import find_readers
 from tusbridge.checks import catalogue, middleware
 from tusbridge.conf import Options
 from tusbridge.models import get_upload_model
@@ -57,6 +59,18 @@ def check_middleware(options: Options) -> Iterator[CheckMessage]:
         how = _what_corsheaders_does(options)
         if how:
             yield catalogue.CORSHEADERS(path=path, how=how)
+
+
+def check_body_readers(options: Options) -> Iterator[CheckMessage]:
+    """Whether middleware reads the bodies of uploads before their views can."""
+    for reader in find_readers():
+        yield catalogue.BODY_READER(path=reader.path, what=reader.what)
+
+
+def check_servers(options: Options) -> Iterator[CheckMessage]:
+    """Whether the site has a server in it that keeps nothing of what breaks off."""
+    if apps.is_installed("daphne"):
+        yield catalogue.DAPHNE()
 
 
 def _mount_path() -> str | None:

@@ -102,6 +102,7 @@ STATUS: Mapping[type[errors.UploadError], int] = {
     errors.TooManyUploads: 429,
     errors.TooManyCreations: 429,
     errors.ChecksumMismatch: 460,
+    errors.BodyAlreadyRead: 500,
     errors.BodyTimeout: 503,
     errors.ServerStopping: 503,
     errors.DatabaseUnavailable: 503,
