@@ -24,6 +24,7 @@ EXAMPLE = ROOT / "examples" / "nginx.conf"
 START_SECONDS = 20
 AROUND = """
 daemon off;
+user root;
 worker_processes 1;
 pid {place}/pid;
 error_log {place}/error.log warn;

@@ -31,7 +31,6 @@ OURS: dict[str, tuple[str, str, int]] = {
     "version": ("PATCH {upload}", "Upload-Offset: 0\r\n", 412),
     "too-large": ("PATCH {upload}", f"{BYTES}Upload-Offset: 0\r\n", 413),
     "type": ("PATCH {upload}", "Tus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n", 415),
-    "checksum": ("PATCH {upload}", f"{BYTES}Upload-Offset: 0\r\nUpload-Checksum: x y\r\n", 400),
     "method": ("PUT {upload}", BYTES, 405),
     "creation": ("POST /files/", f"{BYTES}Upload-Length: 5\r\n", 413),
     "head": ("HEAD {upload}", BYTES, 200),
@@ -132,7 +131,9 @@ def test_chunks_that_nobody_wants_keep_the_connection_too(server: Server) -> Non
 def test_no_request_behind_nginx_pays_for_the_one_before(
     server: Server, refused: Callable[[str, int], bytes], tmp_path: Path, kind: str
 ) -> None:
-    """With uploads of its own: what nginx keeps open, it uses again."""
+    """What nginx keeps open, it uses again."""
+    if server.kind == "gunicorn-plain" and kind in SITES:
+        pytest.skip("nothing of ours sees it; docs/servers.md says so")
     require(shutil.which("nginx"), "nginx (apt-get install nginx-light)")
     example = ROOT / "examples" / "nginx-gunicorn.conf"
     with nginx(tmp_path, server.port, example) as port:

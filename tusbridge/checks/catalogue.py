@@ -175,7 +175,7 @@ NO_BARE_MOUNT = Finding(
 )
 BODY_READER = Finding(
     id="W030",
-    text="{path} reads the bodies of requests ({what}). On plain WSGI or ASGI that holds an "
+    text="{path} reads the bodies of requests ({why}). On plain WSGI or ASGI that holds an "
     "upload's bytes in memory first, refuses requests of more than DATA_UPLOAD_MAX_MEMORY_SIZE "
     "with 400, and what it throws away cannot be stored.",
     hint="Wrap Django's application in TusbridgeWSGI or TusbridgeASGI: the middleware then finds "

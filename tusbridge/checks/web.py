@@ -64,7 +64,7 @@ def check_middleware(options: Options) -> Iterator[CheckMessage]:
 def check_body_readers(options: Options) -> Iterator[CheckMessage]:
     """Whether middleware reads the bodies of uploads before their views can."""
     for reader in find_readers():
-        yield catalogue.BODY_READER(path=reader.path, what=reader.what)
+        yield catalogue.BODY_READER(path=reader.path, why=reader.what)
 
 
 def check_servers(options: Options) -> Iterator[CheckMessage]:
