@@ -14,6 +14,8 @@ BASES = {UploadError, TransientError}
 
 EXAMPLES: list[UploadError] = [
     errors.InvalidField("Upload-Offset", "has to be a non-negative integer"),
+    errors.HostNotAllowed(),
+    errors.HostNotAllowed(is_name=False),
     errors.UnsupportedVersion("1.0.0"),
     errors.UnsupportedMediaType("application/offset+octet-stream"),
     errors.MethodNotAllowed(("OPTIONS", "POST")),

@@ -112,6 +112,21 @@ def test_r21_a_site_that_says_nothing_does_not_make_a_500_of_it() -> None:
     assert peer.sent[0]["status"] == 400
 
 
+@pytest.mark.parametrize("host", [b"other.example", b"tus_bridge:8000"])
+def test_r31_a_middleware_that_asks_for_the_host_ends_in_an_answer_with_a_code(
+    settings: Any, host: bytes
+) -> None:
+    """Django's would be a bare page without the fields of the protocol."""
+    settings.ALLOWED_HOSTS = ["site.example"]
+    settings.MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
+    peer = Peer()
+    asked = scope() | {"path": "/files/", "method": "OPTIONS", "headers": [(b"host", host)]}
+    within(Front(_site)(asked, peer.receive, peer.send))
+    assert peer.sent[0]["status"] == 400
+    assert peer.fields[b"tus-resumable"] == b"1.0.0"
+    assert peer.sent[1]["body"].startswith(b"host-not-allowed: ")
+
+
 @pytest.mark.parametrize("fields", [(), ((b"content-length", b"5"),)], ids=["no-body", "a-body"])
 def test_what_the_site_says_is_left_as_it_is(fields: tuple[tuple[bytes, bytes], ...]) -> None:
     answer = [{"type": "http.response.start", "status": 200}, {"type": "http.response.body"}]

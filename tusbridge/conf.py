@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from tusbridge.origins import normalise_origin
+from tusbridge.origins import normalise_base_url, normalise_origin
 from tusbridge.protocol.fields import MAX_INTEGER, check_field_name
 
 # 5 TiB: what the largest object stores take, and more than one upload ever was.
@@ -24,6 +24,10 @@ def _normalise_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
     """As browsers send them. What no browser sends stays for the check (E009) to report: it
     matches no page."""
     return tuple(map(_normalise_if_possible, origins))
+
+
+def _normalise_base(base: bool | str) -> bool | str:
+    return normalise_base_url(base) if isinstance(base, str) else base
 
 
 def _normalise_if_possible(origin: str) -> str:
@@ -91,8 +95,10 @@ class Options(BaseModel):
     ALLOW_ANONYMOUS: bool = Field(
         False, description="Whether nobody in particular may upload; whoever knows the id is it."
     )
-    ABSOLUTE_LOCATION: bool = Field(
-        False, description="Whether Location carries scheme and host, not the path alone."
+    ABSOLUTE_LOCATION: Annotated[bool | str, AfterValidator(_normalise_base)] = Field(
+        False,
+        description="Whether Location carries scheme and host, not the path alone: those of the "
+        "request, or those of a URL such as `https://a.example`.",
     )
     POLICY: str = Field(
         "tusbridge.policy.Policy", description="Class that says who may do what, by dotted path."

@@ -31,6 +31,22 @@ class InvalidField(UploadError):
         self.why = why
 
 
+class HostNotAllowed(UploadError):
+    """The request's Host is not a name of this site, or (``is_name`` False) not a host name."""
+
+    code = "host-not-allowed"
+
+    def __init__(self, *, is_name: bool = True) -> None:
+        super().__init__(
+            "this server does not answer to this host name; add it to ALLOWED_HOSTS, with "
+            "`tusbridge serve` by --allowed-host"
+            if is_name
+            else "Host is not a valid host name; use letters, digits, hyphens and dots, and no "
+            "underscore"
+        )
+        self.is_name = is_name
+
+
 class UnsupportedVersion(UploadError):
     """The request names a protocol version that is not spoken here, or none."""
 

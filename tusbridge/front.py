@@ -24,7 +24,7 @@ from django.http import HttpResponse, HttpResponseBase
 from django.urls import ResolverMatch, set_script_prefix
 
 from tusbridge.api.feeding import Feeding, PendingResponse
-from tusbridge.api.frame import dress, error_response
+from tusbridge.api.frame import dress, error_response, name_refused_host
 from tusbridge.api.requests import hide_from_start
 from tusbridge.background import NoThread
 from tusbridge.body import Body, BodyEnd, DeferredBody, WholeBody
@@ -343,6 +343,8 @@ class Front:
         if pending is not None and response is not pending:
             # a middleware answers in its place, and the body will not be taken
             pending.feeding.carrier.run(pending.feeding.fail, BodyIncomplete())
+        if response.status_code == 400:
+            response = name_refused_host(request, response)
         if not response.streaming:
             response.close()
         return response

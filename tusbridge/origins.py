@@ -8,6 +8,8 @@ from functools import lru_cache
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*", re.ASCII)
 _HOST = re.compile(r"[a-z0-9._~-]+", re.ASCII)
+_HOST_NAME = re.compile(r"[a-z0-9.-]+", re.ASCII)
+_PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%/-]*", re.ASCII)
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
 _DEFAULT_PORTS = {("http", 80), ("https", 443)}
 _MAX_PORT = 65535
@@ -114,3 +116,47 @@ def _pattern_of(entry: str) -> str:
     host, any_port = (rest[:-2], _ANY_PORT) if rest.endswith(":*") else (rest, "")
     star, name = (_SUBDOMAINS, host[2:]) if host.startswith("*.") else ("", host)
     return f"{re.escape(scheme)}://{star}{re.escape(name)}{any_port}"
+
+
+def normalise_host_name(text: str) -> str:
+    """An entry of a list of host names, as Django compares it: ``app.example``, ``.app.example``
+    for the domain and all its subdomains, or ``*`` for any.
+
+    :raises ValueError: no request matches such an entry; the text says what to write.
+    """
+    text = text.strip()
+    if text == "*":
+        return text
+    if "/" in text:
+        raise ValueError("is a URL; write the host name alone, such as app.example")
+    if "*" in text:
+        raise ValueError("has a star; write .app.example for the domain and its subdomains")
+    if "_" in text:
+        raise ValueError("has an underscore, which host names cannot have; use another name")
+    try:
+        return f"[{ipaddress.IPv6Address(text.strip('[]')).compressed}]"
+    except ValueError:
+        name, port = _split_port(text)
+    if port:
+        raise ValueError(f"has a port; write {name} alone, which stands for any port")
+    dot = "." if name.startswith(".") else ""
+    name = _normalise_host(name.removeprefix(".").removesuffix("."))
+    if not _HOST_NAME.fullmatch(name):
+        raise ValueError("is not a host name")
+    return f"{dot}{name}"
+
+
+def normalise_base_url(text: str) -> str:
+    """Where clients see a server, without a slash at its end: ``https://app.example``, or with a
+    folder, ``https://app.example/uploads``.
+
+    :raises ValueError: not a URL of HTTP without query and fragment.
+    """
+    scheme, separator, rest = text.strip().partition("://")
+    host, slash, path = rest.partition("/")
+    if scheme.lower() not in {"http", "https"} or not separator:
+        raise ValueError("is not a URL that begins with https:// or http://")
+    origin = normalise_origin(f"{scheme}://{host}")
+    if "*" in origin or not _PATH.fullmatch(path):
+        raise ValueError("has to be a URL without a star, a query or a fragment")
+    return f"{origin}{slash}{path}".rstrip("/")

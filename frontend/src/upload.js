@@ -12,8 +12,9 @@ import { readOptions } from './options.js'
 import { keepFiles } from './retriever.js'
 import { AccessToken } from './token.js'
 
-// Milliseconds before each new try; the first is at once, for a connection that was merely cut.
-const RETRY_DELAYS = [0, 1000, 3000, 5000, 10000]
+// Milliseconds before each new try; the first is at once, for a connection that was merely cut. In all it is longer than
+// a deployment takes.
+const RETRY_DELAYS = [0, 1000, 3000, 5000, 10000, 20000, 30000, 60000]
 // Browsers open six HTTP/1.1 connections to a host: leave some for HEAD requests and preflights.
 const UPLOADS_AT_ONCE = 4
 

@@ -12,6 +12,8 @@ from tests.support.tus_js import Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).parent / "js" / "upload.mjs"
+# Names under .example are this machine.
+RESOLVE = Path(__file__).parent / "js" / "resolve.cjs"
 # Longer than any upload here takes, retries included; in seconds.
 CLIENT_SECONDS = 120
 
@@ -26,10 +28,12 @@ def require_client() -> None:
 class NodeClient:
     """One upload on its way; a context manager. See `js/upload.mjs` for what may be given."""
 
-    def __init__(self, endpoint: str, file: Path, **given: object) -> None:
+    def __init__(
+        self, endpoint: str, file: Path, *, script: Path = SCRIPT, **given: object
+    ) -> None:
         job = {"endpoint": endpoint, "file": str(file), **given}
         self._process = subprocess.Popen(
-            ["node", str(SCRIPT), json.dumps(job)],
+            ["node", "--require", str(RESOLVE), str(script), json.dumps(job)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -170,6 +170,7 @@ def test_termination_is_answered_with_nothing() -> None:
 
 EXAMPLES: list[tuple[errors.UploadError, int]] = [
     (errors.InvalidField("Upload-Offset", "is missing"), 400),
+    (errors.HostNotAllowed(), 400),
     (errors.AmbiguousBody(), 400),
     (errors.BodyIncomplete(), 400),
     (errors.LengthConflict(10, 11), 400),

@@ -207,6 +207,8 @@ def test_origins_that_are_trusted_come_from_the_names(
     names: tuple[str, ...], origins: list[str]
 ) -> None:
     assert ServerConfig(allowed_host=names).tls_origins == origins
+    seen = ServerConfig(allowed_host=names, absolute_location="https://s.example:8443/up")
+    assert seen.tls_origins == ["https://s.example:8443", *origins]
 
 
 def test_every_answer_of_the_admin_has_strict_fields(server: Server) -> None:

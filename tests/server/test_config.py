@@ -219,6 +219,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         "DURABILITY": "process",
         "CORS_ORIGIN": "https://a.example, https://b.example",
         "ALLOWED_HOST": "a.example,",
+        "ABSOLUTE_LOCATION": "https://a.example",
         "ALLOW_ANONYMOUS": "true",
         "LOG_FORMAT": "json",
     }
@@ -273,6 +274,8 @@ def test_what_is_no_setting_of_the_server_is_left_alone(monkeypatch: pytest.Monk
         ("DURABILITY", "disk"),
         ("ALLOW_ANONYMOUS", "perhaps"),
         ("LOG_FORMAT", "xml"),
+        ("ALLOWED_HOST", "https://files.example"),
+        ("ABSOLUTE_LOCATION", "files.example"),
         ("CORS_ORIGIN", "app.example"),
         ("CORS_ORIGIN", "https://good.example,https://app.example/page"),
         ("CORS_ALLOW_HEADER", "X Tenant"),
@@ -296,12 +299,16 @@ def test_wrong_value_is_refused_by_its_name(
         pytest.param("a", ("a",), id="one"),
         pytest.param("a,b", ("a", "b"), id="two"),
         pytest.param(" a , b ,", ("a", "b"), id="spaces"),
-        pytest.param('["a"]', ('["a"]',), id="no-json"),
         pytest.param(["a", "b"], ("a", "b"), id="a-list"),
     ],
 )
 def test_list_is_split_at_commas(text: Any, names: tuple[str, ...]) -> None:
     assert config(allowed_host=text).allowed_host == names
+
+
+def test_list_is_not_json() -> None:
+    with pytest.raises(ValidationError, match="is not a host name"):
+        config(allowed_host='["a"]')
 
 
 # --- who can reach the server, and under which name
@@ -345,9 +352,72 @@ def test_elsewhere_any_name_is_answered() -> None:
     assert config(host="0.0.0.0").allowed_hosts == ["*"]
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
-def test_named_hosts_replace_the_default_ones(host: str) -> None:
-    assert config(host=host, allowed_host="a.example").allowed_hosts == ["a.example"]
+def test_named_hosts_replace_any_name() -> None:
+    assert config(host="0.0.0.0", allowed_host="a.example").allowed_hosts == ["a.example"]
+
+
+def test_on_loopback_named_hosts_are_answered_beside_this_machines_own() -> None:
+    """What the server prints at its start works."""
+    hosts = config(host="127.0.0.1", allowed_host="a.example").allowed_hosts
+    assert set(hosts) == {"localhost", "127.0.0.1", "[::1]", "a.example"}
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("Files.Example", "files.example"),
+        ("files.example.", "files.example"),
+        (".Files.example", ".files.example"),
+        ("b\u00fccher.example", "xn--bcher-kva.example"),
+        ("10.0.0.5", "10.0.0.5"),
+        ("::1", "[::1]"),
+        ("[2001:DB8::1]", "[2001:db8::1]"),
+        ("*", "*"),
+    ],
+)
+def test_host_names_are_taken_as_requests_have_them(written: str, name: str) -> None:
+    assert config(allowed_host=written).allowed_host == (name,)
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ("https://files.example/", "is a URL"),
+        ("files.example/", "is a URL"),
+        ("files.example:8443", "has a port; write files.example alone"),
+        ("*.files.example", "write .files.example|write .app.example"),
+        ("my_service", "has an underscore"),
+        ("a b", "is not a host name"),
+        (".", "is not a host name"),
+    ],
+)
+def test_a_host_name_that_never_matches_is_refused(written: str, why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        config(allowed_host=[written])
+
+
+@pytest.mark.parametrize(
+    ("written", "url"),
+    [
+        ("https://Files.Example/", "https://files.example"),
+        ("https://files.example:443", "https://files.example"),
+        ("http://files.example:8080/up/", "http://files.example:8080/up"),
+    ],
+)
+def test_locations_are_below_the_url_that_clients_see(written: str, url: str) -> None:
+    assert config(absolute_location=written).absolute_location == url
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("files.example", "ftp://files.example", "https://", "https://*.example", "true"),
+        *("https://files.example?x", "https://files.example/#x", "https://a b/"),
+    ],
+)
+def test_what_is_no_url_to_see_a_server_at_is_refused(written: str) -> None:
+    with pytest.raises(ValidationError, match="absolute_location"):
+        config(absolute_location=written)
 
 
 def test_on_loopback_this_machines_pages_may_upload() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.support import client_of
-from tests.server.test_nginx import nginx
+from tests.support.nginx import Nginx
 from tests.support.serve import require
 from tests.support.servers import ROOT, Server, running
 
@@ -136,15 +136,15 @@ def test_no_request_behind_nginx_pays_for_the_one_before(
         pytest.skip("nothing of ours sees it; docs/servers.md says so")
     require(shutil.which("nginx"), "nginx (apt-get install nginx-light)")
     example = ROOT / "examples" / "nginx-gunicorn.conf"
-    with nginx(tmp_path, server.port, example) as port:
+    with Nginx(tmp_path, server.port, example.read_text()) as nginx:
         found = []
         for number in range(12):
             length = (100 + 200 * number) * KIB
-            with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+            with socket.create_connection(("127.0.0.1", nginx.port), timeout=30) as client:
                 client.sendall(refused(kind, length))
                 client.sendall(bytes(length))
                 found.append(read(client, "PATCH").status)
-            with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+            with closing(HTTPConnection("127.0.0.1", nginx.port, timeout=30)) as connection:
                 connection.request("POST", "/files/", headers={"Tus-Resumable": "1.0.0"})
                 found.append(connection.getresponse().status)
         assert found == [(OURS | SITES)[kind][2], 400] * 12

@@ -6,19 +6,19 @@ from functools import wraps
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
-from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from tusbridge.api.cors import add_cors_fields
+from tusbridge.api.hosts import check_host
 from tusbridge.api.requests import end_body
 from tusbridge.api.wsgi_input import has_trailers
 from tusbridge.carrying import serving
 from tusbridge.conf import Options, get_options
 from tusbridge.errors import (
     AmbiguousBody,
-    InvalidField,
+    HostNotAllowed,
     MethodNotAllowed,
     UploadError,
     UploadNotFound,
@@ -121,7 +121,7 @@ def _dispatch(
     kwargs: dict[str, Any],
 ) -> HttpResponseBase:
     tus.check_framing(fields)
-    _check_host(request)
+    check_host(request)
     if request.method == "OPTIONS":
         can_concat = get_store(options.STORAGE, options).supports_concat
         limits = Limits(max_length=options.MAX_LENGTH)
@@ -133,17 +133,6 @@ def _dispatch(
     if request.method not in methods:
         raise MethodNotAllowed(methods)
     return view(request, *args, **kwargs)
-
-
-def _check_host(request: HttpRequest) -> None:
-    """Here, and not where an answer needs the host: by then an upload was made.
-
-    :raises InvalidField: the site does not go by this name (ALLOWED_HOSTS), or it is none.
-    """
-    try:
-        request.get_host()
-    except DisallowedHost as error:
-        raise InvalidField("Host", "is not a name of this server") from error
 
 
 class _AnyAlias(set[str]):
@@ -187,6 +176,19 @@ def error_response(request: HttpRequest, error: UploadError) -> HttpResponse:
     response.tusbridge_error = error  # type: ignore[attr-defined]
     # Connection is the server's field, which plain WSGI forbids to set: the front does
     response.tusbridge_close = isinstance(error, AmbiguousBody)  # type: ignore[attr-defined]
+    return response
+
+
+def name_refused_host(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """The protocol's answer in place of the bare 400 that a middleware's question for the host
+    ends in; any other answer as it is."""
+    if hasattr(response, "tusbridge_error"):
+        return response
+    try:
+        check_host(request)
+    except HostNotAllowed as error:
+        response.close()
+        return dress(request, error_response(request, error), get_options())
     return response
 
 

@@ -112,12 +112,15 @@ def terminate(request: HttpRequest, upload_id: str) -> Any:
 def _created(request: HttpRequest, upload: AbstractUpload, *, with_offset: bool) -> Any:
     # under ASGI, request.path lacks a prefix that a proxy took away (FORCE_SCRIPT_NAME)
     prefix = request.META.get("SCRIPT_NAME", "").rstrip("/")
-    path = f"{prefix}{request.path_info}".rstrip("/")
-    location = f"{escape_uri_path(path)}/{upload.upload_id}"
-    service_options = UploadService().options
-    if service_options.ABSOLUTE_LOCATION:
-        location = request.build_absolute_uri(location)
+    path = f"{escape_uri_path(f'{prefix}{request.path_info}'.rstrip('/'))}/{upload.upload_id}"
+    location = _absolute(request, path, UploadService().options.ABSOLUTE_LOCATION)
     return respond(tus.render_created(_facts(upload), location, with_offset=with_offset))
+
+
+def _absolute(request: HttpRequest, path: str, base: bool | str) -> str:
+    if isinstance(base, str):
+        return f"{base}{path}"
+    return request.build_absolute_uri(path) if base else path
 
 
 def _has_trailers(request: HttpRequest) -> bool:

@@ -52,7 +52,7 @@ def check_anonymous(options: Options) -> Iterator[CheckMessage]:
 
 def check_location(options: Options) -> Iterator[CheckMessage]:
     """Whether Location is what the site is really called (R31)."""
-    if not options.ABSOLUTE_LOCATION:
+    if options.ABSOLUTE_LOCATION is not True:
         return
     if "*" in settings.ALLOWED_HOSTS:
         yield catalogue.FORGED_LOCATION()

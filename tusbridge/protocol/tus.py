@@ -76,6 +76,7 @@ class UploadFacts:
 # tus-js-client forgets the upload on every other error of a HEAD.
 STATUS: Mapping[type[errors.UploadError], int] = {
     errors.InvalidField: 400,
+    errors.HostNotAllowed: 400,
     errors.AmbiguousBody: 400,
     errors.BodyIncomplete: 400,
     errors.LengthConflict: 400,

@@ -1,4 +1,4 @@
-"""The command line. Only click is imported here, so that ``--help`` is quick."""
+"""The command line. Only click and what is small are imported here, so that ``--help`` is quick."""
 
 import os
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from tusbridge import __version__
+from tusbridge.server.links import forget_links
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -24,6 +25,8 @@ def cli() -> None:
     tusbridge admin NAME                     let somebody into /admin/
     tusbridge sweep                          clear up, and see what can be cleared up
     """
+    for line in forget_links(os.environ):
+        click.echo(line, err=True)
 
 
 def _env(name: str) -> str:
@@ -125,7 +128,14 @@ def _place_options(command: Any) -> Any:
     "--allowed-host",
     metavar="NAME",
     multiple=True,
-    help="Host name that is answered; may be repeated.  [default: any; on loopback its own]",
+    help="Host name that clients use, such as files.example, or .files.example with its "
+    "subdomains; may be repeated.  [default: any; on loopback only its own]",
+)
+@_option(
+    "--absolute-location",
+    metavar="URL",
+    help="Where clients see this server, such as https://files.example: for clients that need a "
+    "whole URL in Location.  [default: Location is a path]",
 )
 @_option(
     "--allow-anonymous",

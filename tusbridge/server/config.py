@@ -1,6 +1,7 @@
 """What the server is told, from flags or ``TUSBRIDGE_*`` in the environment."""
 
 import ipaddress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -8,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tusbridge.conf import DAY_SECONDS, DEFAULT_MAX_LENGTH, FieldName
-from tusbridge.origins import normalise_origin
+from tusbridge.origins import normalise_base_url, normalise_host_name, normalise_origin
 from tusbridge.protocol.fields import MAX_INTEGER
 from tusbridge.texts import parse_duration, parse_size
 
@@ -30,6 +31,22 @@ def _parse_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(map(_parse_origin, origins))
 
 
+def _parse_host_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_with_text(normalise_host_name, name) for name in names)
+
+
+def _parse_base_url(text: str) -> str:
+    return _with_text(normalise_base_url, text) if text else ""
+
+
+def _with_text(parse: Callable[[str], str], text: str) -> str:
+    """What it gives; its error with the text that it is about."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} {error}") from error
+
+
 def _parse_origin(text: str) -> str:
     try:
         return normalise_origin(text)
@@ -45,6 +62,8 @@ SizeLimit = Annotated[int | None, BeforeValidator(_parse_limit)]
 Duration = Annotated[float | None, BeforeValidator(parse_duration)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parse_list)]
 Origins = Annotated[Names, AfterValidator(_parse_origins)]
+HostNames = Annotated[Names, AfterValidator(_parse_host_names)]
+BaseUrl = Annotated[str, AfterValidator(_parse_base_url)]
 FieldNames = Annotated[tuple[FieldName, ...], NoDecode, BeforeValidator(_parse_list)]
 
 
@@ -85,7 +104,8 @@ class ServerConfig(BaseSettings):
     cors_origin: Origins = ()
     cors_allow_header: FieldNames = ()
     cors_expose_header: FieldNames = ()
-    allowed_host: Names = ()
+    allowed_host: HostNames = ()
+    absolute_location: BaseUrl = ""
     allow_anonymous: bool = False
     require_token: bool = False
     read_timeout: Duration = 60
@@ -122,16 +142,17 @@ class ServerConfig(BaseSettings):
     @property
     def allowed_hosts(self) -> list[str]:
         """Host names that are answered: on loopback this machine's own, so that no web page can
-        get in under a name of its own (DNS rebinding)."""
-        if self.allowed_host:
-            return list(self.allowed_host)
-        return ["localhost", "127.0.0.1", "[::1]", self.host] if self.is_loopback else ["*"]
+        get in under a name of its own (DNS rebinding), and those that are named."""
+        if self.is_loopback:
+            return ["localhost", "127.0.0.1", "[::1]", self.host, *self.allowed_host]
+        return list(self.allowed_host) or ["*"]
 
     @property
     def tls_origins(self) -> list[str]:
         """Origins of this server behind a proxy that ends TLS, as far as it was told its names."""
         names = [name for name in self.allowed_host if name != "*"]
-        return [
+        seen = "/".join(self.absolute_location.split("/")[:3])
+        return [seen] * bool(seen) + [
             f"https://{'*' if name.startswith('.') else ''}{name}"
             for name in [*names, *(name[1:] for name in names if name.startswith("."))]
         ]

@@ -1,4 +1,4 @@
-"""Fields of every page, and Django's middleware for the admin and for nothing else.
+"""What every request passes, and Django's middleware for the admin and for nothing else.
 
 Uploads have no use for sessions, and must not pay for them: on any other path each of these is one
 comparison. So cookies mean nothing there either, and a page elsewhere cannot borrow an
@@ -14,8 +14,13 @@ from django.http import HttpRequest, HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
+from tusbridge.api.frame import dress, error_response
+from tusbridge.api.hosts import check_host
 from tusbridge.api.pages import protect
+from tusbridge.conf import get_options
+from tusbridge.errors import HostNotAllowed
 from tusbridge.server.config import ADMIN_PATH
+from tusbridge.server.views import PROBES
 
 # Nothing comes from anywhere but here, and nothing runs or styles inline.
 _FIELDS = {
@@ -34,6 +39,21 @@ _FIELDS = {
 def is_admin(request: HttpRequest) -> bool:
     """Whether the request is for the admin."""
     return request.path_info.startswith(ADMIN_PATH)
+
+
+class Hosts(MiddlewareMixin):
+    """Before all others: the probes answer under any host name, for what asks them knows an address
+    only; any other request under a name that is not allowed is told so."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponseBase | None:
+        probe = PROBES.get(request.path_info)
+        if probe is not None:
+            return probe(request)
+        try:
+            check_host(request)
+        except HostNotAllowed as error:
+            return dress(request, error_response(request, error), get_options())
+        return None
 
 
 class PageFields(MiddlewareMixin):

@@ -259,6 +259,7 @@ def announce(config: "ServerConfig") -> None:
         f"  documentation  {config.base_url}/docs",
         f"  admin          {config.base_url}{ADMIN_PATH}, after: tusbridge admin NAME",
         f"  files          {config.files_path}",
+        *([f"  host names     {' '.join(config.allowed_host)}"] if config.allowed_host else []),
         f"  try            tusbridge upload FILE {url}",
     ]
     lines.append(f"  {who_may(config)}")

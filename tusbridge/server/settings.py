@@ -8,7 +8,9 @@ import dj_database_url
 
 from tusbridge.conf import DAY_SECONDS
 from tusbridge.server.config import ADMIN_PATH, ServerConfig
+from tusbridge.server.links import forget_links
 
+forget_links(os.environ)
 CONFIG = ServerConfig()
 DATA_DIR = CONFIG.data_dir.resolve()
 
@@ -78,6 +80,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "tusbridge.server.middleware.PageFields",
+    "tusbridge.server.middleware.Hosts",
     "django.middleware.common.CommonMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tusbridge.server.middleware.AdminFields",
@@ -143,6 +146,7 @@ TUSBRIDGE = {
     "CORS_ORIGINS": CONFIG.cors_origins,
     "CORS_ALLOW_HEADERS": CONFIG.cors_allow_header,
     "CORS_EXPOSE_HEADERS": CONFIG.cors_expose_header,
+    "ABSOLUTE_LOCATION": CONFIG.absolute_location or False,
     "ALLOW_ANONYMOUS": CONFIG.anonymous != "no machine",
     "POLICY": "tusbridge.server.policy.TokenPolicy",
     "USER_MAX_OPEN": CONFIG.user_max_open,

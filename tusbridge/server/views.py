@@ -32,7 +32,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "token": None,
         "maxLength": CONFIG.max_length,
     }
-    context = {"options": options, "endpoint": request.build_absolute_uri("/files/")}
+    context = {"options": options, "endpoint": _url(request, "/files/")}
     return _page(request, "upload", context)
 
 
@@ -48,10 +48,16 @@ def legacy(request: HttpRequest) -> HttpResponse:
         "maxLength": CONFIG.max_length,
     }
     urls = {
-        "upload_url": request.build_absolute_uri("/legacy/upload/"),
-        "complete_url": request.build_absolute_uri("/legacy/complete/"),
+        "upload_url": _url(request, "/legacy/upload/"),
+        "complete_url": _url(request, "/legacy/complete/"),
     }
     return _page(request, "legacy", {"options": options, **urls})
+
+
+def _url(request: HttpRequest, path: str) -> str:
+    """The path as clients see it."""
+    base = CONFIG.absolute_location
+    return f"{base}{path}" if base else request.build_absolute_uri(path)
 
 
 def _page(request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse:
@@ -80,6 +86,9 @@ def readyz(request: HttpRequest) -> HttpResponse:
         problems[name] = problem or "ok"
     is_ready = set(problems.values()) == {"ok"}
     return JsonResponse(problems, status=200 if is_ready else 503)
+
+
+PROBES = {"/healthz": healthz, "/readyz": readyz}
 
 
 def _check_database() -> str:
