@@ -49,6 +49,9 @@ class _Judged:
         self._policy = UploadService().policy
         self._actor = self._policy.identify(request)
 
+    def _check_going_on(self, request: HttpRequest) -> None:
+        self._policy.recheck(request, self._actor)
+
     def _owner(self, request: HttpRequest) -> dict[str, Any]:
         return owner_of(self.model, self._actor.user_id)  # type: ignore[attr-defined]
 

@@ -13,6 +13,7 @@ from legacy import protocol as contract
 from legacy.exceptions import ChunkedUploadError
 from legacy.models import AbstractChunkedUpload
 from legacy.response import Response
+from tusbridge.afresh import afresh
 from tusbridge.api.frame import never_atomic, note_way
 from tusbridge.api.requests import end_body
 from tusbridge.carrying import serving
@@ -153,6 +154,10 @@ class ChunkedUploadBaseView(View):
                     "why": f"{type(self).__qualname__}.check_permissions has to raise to refuse"
                 },
             )
+
+    def _check_going_on(self, request: HttpRequest) -> None:
+        """Whether a request that has been running for a while may go on."""
+        self.check_permissions(afresh(request))
 
     def _owner(self, request: HttpRequest) -> dict[str, Any]:
         """Whose the request's uploads are, by the model's field; empty for nobody's."""

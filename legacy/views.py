@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import partial
@@ -20,6 +21,7 @@ from legacy.receiving import BytesAreComing, ComingFile, StreamedChunk, load_for
 from legacy.response import Response
 from legacy.view_base import ChunkedUploadBaseView, is_authenticated, refuse
 from tusbridge.api.forms import check_form, is_unread_form
+from tusbridge.appending import JUDGE_SECONDS
 from tusbridge.completing import check_may_complete
 from tusbridge.errors import (
     LeaseLost,
@@ -131,6 +133,7 @@ class ChunkedUploadView(ChunkedUploadBaseView):
             super()._permit(request)
 
     def _post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        began = time.monotonic()
         streamed = None
         if is_unread_form(request):
             streamed = receive(request, self.field_name, partial(self._begin, request))
@@ -140,6 +143,8 @@ class ChunkedUploadView(ChunkedUploadBaseView):
             if chunk is None:
                 raise refuse(400, contract.NO_CHUNK)
             if streamed is None:
+                if time.monotonic() - began >= JUDGE_SECONDS:
+                    self._check_going_on(request)
                 upload = self._take(request, chunk)
             else:
                 upload = self._end(request, streamed)
@@ -193,6 +198,7 @@ class ChunkedUploadView(ChunkedUploadBaseView):
             return None
         try:
             chunk = exchange.begin_chunk(upload, start, size, wait=_STREAM_PATIENCE_SECONDS)
+            chunk.judge = partial(self._check_going_on, request)
         except UploadBusy:
             return None  # by the time that all bytes are here, whoever writes may be done
         return StreamedChunk(upload, chunk, name, content_type, refusal)

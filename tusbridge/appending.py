@@ -7,6 +7,7 @@ step from whatever thread is free. Nothing is held open in the database between 
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tusbridge import leases
@@ -37,6 +38,9 @@ logger = logging.getLogger("tusbridge")
 # may cost, and what the sync at the end may have to wait for.
 COMMIT_SECONDS = 1.0
 COMMIT_BYTES = 64 * 1024 * 1024
+# Seconds after which a commit asks again whether the request may go on: with those between two
+# commits of a trickle (10), no revoked token appends for longer than a minute.
+JUDGE_SECONDS = 30.0
 # Seconds that a lease lasts at least: long enough to go on at once.
 _LEAST_TTL_SECONDS = 0.25
 # Seconds for which completing takes the lease. Whoever copies longer, between file systems or from
@@ -74,8 +78,10 @@ class Appending:
         self._is_held_back = plan.all_or_nothing
         # Upload-Checksum, where it came behind the body
         self.trailer: str | None = None
+        # raises unless the request may go on
+        self.judge: Callable[[], Any] | None = None
         self._clock = clock
-        self._committed_at = self._fed_at = clock()
+        self._committed_at = self._fed_at = self._judged_at = clock()
         self._writer = self._new_writer(service.store_of(upload), service.blob_of(upload))
         self._is_open = True
 
@@ -161,7 +167,20 @@ class Appending:
         waited = self._clock() - self._committed_at >= COMMIT_SECONDS
         return waited or self.uncommitted >= COMMIT_BYTES
 
+    def _judge(self) -> None:
+        """Ask again whether the request may go on, where it was asked long ago. A database that is
+        away does not end the append: the commit behind it has its own tries.
+
+        :raises UploadError: it may not; what came before is kept.
+        """
+        if self.judge is None or self._clock() - self._judged_at < JUDGE_SECONDS:
+            return
+        self._judged_at = self._clock()
+        with suppress(DatabaseUnavailable):
+            self.judge()
+
     def _commit(self, *, last: bool = False, completes: bool = False) -> None:
+        self._judge()
         if self._writer.offset == self._end and not last:
             return  # whether the body stops at the upload's length is not known yet
         if self.is_checked:
@@ -221,6 +240,7 @@ class Appending:
         """Keep what was written before the error, where that can be, and let the lease go."""
         if not self._is_open:
             return
+        self.judge = None
         try:
             if isinstance(error, LeaseLost | BlobTruncated | DatabaseUnavailable):
                 return

@@ -37,6 +37,9 @@ class Intake:
         self.batch_bytes = SMALL_BYTES
         self.size = 0
         self.end: BodyEnd | None = None
+        # whether the first bytes behind those that were taken are work, too: they begin the time
+        # after which they are to be committed
+        self._counts_time = False
         self.work = asyncio.Event()
         self.last_byte_at = self.first_byte_at = self._loop.time()
 
@@ -62,8 +65,9 @@ class Intake:
         return chunks
 
     def widen(self, batch_bytes: int) -> None:
-        """Gather so many bytes from now on before there is something to do."""
+        """Gather so many bytes from now on before there is something to do, or fewer in time."""
         self.batch_bytes = batch_bytes
+        self._counts_time = True
         self._room.set()
 
     def finish(self, how: BodyEnd) -> None:
@@ -143,5 +147,5 @@ class Intake:
         if not more or (self.left is not None and self.left <= 0):
             short = self.left is not None and self.left > 0
             self.finish(BodyEnd.GONE if short else BodyEnd.WHOLE)
-        elif self.is_batch:
+        elif self.is_batch or (self._counts_time and len(self._chunks) == 1):
             self.work.set()

@@ -21,6 +21,7 @@ from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
 from tusbridge import quotas
+from tusbridge.afresh import afresh
 from tusbridge.conf import Options
 from tusbridge.errors import Forbidden, Unauthenticated, UploadNotFound
 from tusbridge.models import AbstractUpload, get_upload_model, owner_key
@@ -195,6 +196,25 @@ class Policy:
         except ValueError as error:
             logger.error("not-a-user", extra={"why": str(error)})
             raise Unauthenticated from error
+
+    def recheck(self, request: HttpRequest, actor: Actor) -> Actor:
+        """Who makes a request that has been running for a while, asked about twice a minute while
+        it appends. Override it where asking costs much, or where what came with a request holds to
+        its end.
+
+        :raises Unauthenticated: the session has ended, the user was deleted or locked out, the
+            token was revoked.
+        """
+        return self.identify(afresh(request))
+
+    def check_going_on(self, request: HttpRequest, actor: Actor, upload: AbstractUpload) -> None:
+        """Whether a request that is appending may go on.
+
+        :raises Unauthenticated: see :meth:`recheck`.
+        :raises UploadNotFound: the upload is not the actor's any more.
+        :raises Forbidden: it is, and the actor may not add to it any more.
+        """
+        self._check(self.can_append, self.recheck(request, actor), upload)
 
     # -- what the service calls
 

@@ -4,6 +4,7 @@ ninja routes and documents. It reads no body, and parses no protocol field: its 
 ``+5`` and ``5.0``, and its errors are not the protocol's.
 """
 
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
@@ -41,6 +42,8 @@ def create(request: HttpRequest) -> Any:
         is_told = wanted.length == 0 or tus.names_bytes(fields)
         return _created(request, service.create(wanted, actor), with_offset=is_told)
     appending = service.begin_create(wanted, actor, at_hand=is_at_hand(request))
+    if actor.user_id is not None:
+        appending.judge = partial(service.policy.recheck, request, actor)
     return feed(
         request,
         Feeding(
@@ -82,6 +85,8 @@ def append(request: HttpRequest, upload_id: str) -> Any:
     appending = service.begin_append(upload, wanted, actor, wait=wait, at_hand=is_at_hand(request))
     if appending is None:
         return respond(tus.render_appended(_facts(upload)))
+    if actor.user_id is not None:
+        appending.judge = partial(service.policy.check_going_on, request, actor, upload)
 
     def on_end(how: BodyEnd) -> Any:
         appending.end(how)

@@ -4,8 +4,9 @@ from typing import Any, ClassVar
 
 from django.http import HttpRequest
 
+from tusbridge.afresh import active_user, has_run_out
 from tusbridge.errors import Unauthenticated
-from tusbridge.policy import Actor, Policy
+from tusbridge.policy import Actor, Policy, user_database_errors
 
 
 class CredentialsPolicy(Policy):
@@ -30,6 +31,17 @@ class CredentialsPolicy(Policy):
         if self.brings_credentials(request):
             raise Unauthenticated
         return self.anonymous()
+
+    def recheck(self, request: HttpRequest, actor: Actor) -> Actor:
+        """A JSON Web Token that runs out while a request sends was not revoked: the request may end
+        as long as its user may log in."""
+        try:
+            return super().recheck(request, actor)
+        except Unauthenticated:
+            with user_database_errors():
+                if not has_run_out(request) or active_user(actor.user_id) is None:
+                    raise
+        return actor
 
     def brings_credentials(self, request: HttpRequest) -> bool:
         """Whether a request whose user the library did not find has credentials."""
