@@ -54,7 +54,8 @@ def login(name: str, *, member: bool = True, **values: Any) -> Client:
 
 
 def test_there_are_examples() -> None:
-    assert names("permissions.md") == ["policy", "ninja_policy", "drf_policy", "allauth_policy"]
+    policies = ["policy", "ninja_policy", "drf_policy", "allauth_policy", "recheck_policy"]
+    assert names("permissions.md") == policies
 
 
 def test_the_table_of_hooks_is_whole() -> None:

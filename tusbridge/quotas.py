@@ -113,7 +113,7 @@ def _rows_of(user_id: Any) -> "QuerySet[AbstractUpload]":
         return _rows()
     if user_id is not None:
         return _rows().filter(user_id=user_id)
-    return _rows().filter(user__isnull=True).exclude(is_anonymous=False)  # type: ignore[misc]
+    return _rows().filter(Q(user__isnull=True) & ~Q(is_anonymous=False))
 
 
 def _aggregate(rows: "QuerySet[AbstractUpload]", **what: Any) -> dict[str, Any]:
