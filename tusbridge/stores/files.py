@@ -12,9 +12,13 @@ from tusbridge.files import sync_path
 
 # Bytes of a piece that is read: a large one costs a download half the CPU of a small one. Each is
 # held until its client has taken it, so the more there are at once, the smaller they get: together
-# they hold _HELD_BYTES, until all are of the smallest size.
+# they hold _HELD_BYTES, until all are of the smallest size. And as a client that takes nothing must
+# cost little, the first pieces are small: each is a part of what was taken before it.
 _LARGEST_PIECE, _SMALLEST_PIECE = 1024 * 1024, 64 * 1024
 _HELD_BYTES = 64 * 1024 * 1024
+_TAKEN_PART = 64
+# Pieces that an HTTP server takes for one client before it says that this does not read.
+_AHEAD = 8
 # Bytes per step of a copy, and seconds between two looks at the lease while one is made.
 _COPY_SIZE = 16 * 1024 * 1024
 _LOOK_SECONDS = 1.0
@@ -103,7 +107,7 @@ class FilePieces:
     def __init__(self, fd: int, start: int, stop: int) -> None:
         self._fd: int | None = fd
         self._open.add(fd)
-        self._position = start
+        self._start = self._position = start
         self._stop = stop
 
     def __iter__(self) -> Iterator[bytes]:
@@ -112,13 +116,17 @@ class FilePieces:
     def __next__(self) -> bytes:
         piece = b""
         if self._fd is not None:
-            share = min(_LARGEST_PIECE, max(_SMALLEST_PIECE, _HELD_BYTES // len(self._open)))
+            share = min(_LARGEST_PIECE, max(_SMALLEST_PIECE, self._share()))
             piece = os.pread(self._fd, min(share, self._stop - self._position), self._position)
         if not piece:
             self.close()
             raise StopIteration
         self._position += len(piece)
         return piece
+
+    def _share(self) -> int:
+        taken = self._position - self._start
+        return min(taken // _TAKEN_PART, _HELD_BYTES // (len(self._open) * _AHEAD))
 
     def close(self) -> None:
         """Idempotent."""
