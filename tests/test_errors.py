@@ -10,7 +10,7 @@ from tusbridge.errors import TransientError, UploadError
 from tusbridge.protocol import tus
 
 # Bases that are never raised themselves.
-BASES = {UploadError, TransientError}
+BASES = {UploadError, TransientError, errors._Crowded}
 
 EXAMPLES: list[UploadError] = [
     errors.InvalidField("Upload-Offset", "has to be a non-negative integer"),
@@ -50,6 +50,8 @@ EXAMPLES: list[UploadError] = [
     errors.BodyTimeout(),
     errors.ServerStopping(),
     errors.DatabaseUnavailable(),
+    errors.Overloaded(),
+    errors.TooManyRequests(),
     errors.StoreError(),
     errors.StoreFull(),
     errors.BlobTruncated(5),

@@ -64,7 +64,7 @@ def test_r54_a_view_whose_request_is_cancelled_holds_no_thread() -> None:
     reader: Any = Reader()
 
     async def cancelled() -> None:
-        intake = Intake(pieces(FIRST), 100)
+        intake = Intake(pieces(FIRST), 100, timeout=60)
         work = asyncio.ensure_future(FormThreads().run(SCOPE, intake, reader))
         await asyncio.to_thread(reader.is_reading.wait, SECONDS)
         work.cancel()
@@ -81,7 +81,7 @@ def test_a_loop_that_ends_ends_the_body() -> None:
     threads: list[threading.Thread] = []
 
     async def leave() -> None:
-        body = IntakeBody(Intake(pieces(FIRST), 100), asyncio.get_running_loop(), 60)
+        body = IntakeBody(Intake(pieces(FIRST), 100, timeout=60), asyncio.get_running_loop())
         request: Any = type("Request", (), {"tusbridge_body": body})
         threads.append(threading.Thread(target=reader.get_response, args=(request,)))
         threads[0].start()

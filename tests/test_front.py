@@ -1,17 +1,28 @@
 """The front and its intake, before a server that is played: what they take and pass on."""
 
 import asyncio
+import encodings
+import io
+import threading
 from collections.abc import Coroutine
 from typing import Any
 
 import pytest
+from django.core.handlers.asgi import ASGIRequest
 from django.http import StreamingHttpResponse
 from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
 from tests.crowd.wire import run
-from tusbridge.front import Front
+from tusbridge import front as front_module
+from tusbridge.drive import Drives
+from tusbridge.front import Front, _resolve
 from tusbridge.intake import BATCH_BYTES, SMALL_BYTES, Intake
+from tusbridge.models import Upload
+from tusbridge.pages import tame_content_type
+from tusbridge.policy import Actor
+from tusbridge.protocol.rules import CreateRequest
+from tusbridge.service import UploadService
 
 SECONDS = 20
 PIECE = 16 * 1024
@@ -206,3 +217,116 @@ class TenantConverter(StringConverter):
 
 register_converter(TenantConverter, "tenant")
 urlpatterns = [path("of/<tenant:tenant>/files/", include("tusbridge.urls"))]
+
+
+@pytest.mark.parametrize("path", ["/files/" + "😀" * 1000, "/no/such" + "😀" * 1000])
+def test_a_long_path_is_not_remembered(path: str) -> None:
+    before = _resolve.cache_info().currsize
+    for number in range(20):
+        Front(_site)._match(scope() | {"path": f"{path}{number}"})
+    assert _resolve.cache_info().currsize == before
+
+
+def test_an_unknown_encoding_is_not_remembered() -> None:
+    """Python keeps the name of each that it was asked for."""
+    before = len(encodings._cache)
+    for number in range(20):
+        kind = f"text/plain; charset=nope-{number}; a*=nope-{number}'x'%ff; b=c".encode()
+        asked = scope((b"content-type", kind))
+        tame_content_type(asked)
+        ASGIRequest(asked, io.BytesIO())
+        assert dict(asked["headers"])[b"content-type"] == b"text/plain; b=c"
+    assert len(encodings._cache) == before
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        b"text/plain; charset=utf-8",
+        b'text/plain; charset="Windows-1252"',
+        b"text/plain;charset=ISO-8859-1",
+        b"multipart/form-data; boundary=----x",
+        b"application/offset+octet-stream",
+    ],
+)
+def test_what_content_types_there_are_stays(kind: bytes) -> None:
+    asked = scope((b"content-type", kind))
+    tame_content_type(asked)
+    assert dict(asked["headers"])[b"content-type"] == kind
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_known", [True, False])
+def test_an_append_commits_for_those_only_who_may_know_of_it(
+    service: UploadService, monkeypatch: Any, is_known: bool
+) -> None:
+    request = CreateRequest(
+        length=10, metadata="", filename="", content_type="", has_body=False, content_length=None
+    )
+    upload_id = service.create(request, Actor()).upload_id if is_known else "0" * 32
+    asked: list[str] = []
+
+    async def flush(self: Any, upload_id: str, seconds: float) -> None:
+        asked.append(upload_id)
+
+    monkeypatch.setattr(Drives, "flush", flush)
+    front = Front(_site)
+
+    async def head() -> Message:
+        peer = Peer()
+        with front._drives.beginning(upload_id):
+            wanted = scope((b"tus-resumable", b"1.0.0"))
+            wanted |= {"method": "HEAD", "path": f"/files/{upload_id}"}
+            await front(wanted, peer.receive, peer.send)
+        return peer.sent[0]
+
+    status = within(head())["status"]
+    assert (status, asked) == ((200, [upload_id]) if is_known else (404, []))
+
+
+class _Crowded:
+    """Threads that are all busy."""
+
+    def __init__(self, front: Front) -> None:
+        self._release = threading.Event()
+        for _ in range(20):
+            front._short.submit(self._release.wait, SECONDS)
+
+    def end(self) -> None:
+        self._release.set()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_creations_are_left_out_before_appends_and_told_so(
+    service: UploadService, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(front_module, "_CREATION_SECONDS", 0.2)
+    monkeypatch.setattr(front_module, "_VIEW_SECONDS", 1.0)
+
+    async def ask(front: Front, method: str, path: str) -> tuple[Peer, float]:
+        peer = Peer()
+        wanted = scope((b"tus-resumable", b"1.0.0"), (b"upload-length", b"5"))
+        started = asyncio.get_running_loop().time()
+        await front(wanted | {"method": method, "path": path}, peer.receive, peer.send)
+        return peer, asyncio.get_running_loop().time() - started
+
+    async def both() -> list[tuple[Peer, float]]:
+        front = Front(_site)
+        crowd = _Crowded(front)
+        try:
+            append = asyncio.ensure_future(ask(front, "PATCH", f"/files/{'0' * 32}"))
+            first = await ask(front, "POST", "/files/")
+            # by now it is known that there is no use in waiting
+            second = await ask(front, "POST", "/files/")
+            assert not append.done()
+            return [first, second, await append]
+        finally:
+            crowd.end()
+
+    answers = within(both())
+    for peer, _ in answers:
+        assert peer.sent[0]["status"] == 503
+        assert peer.sent[1]["body"].startswith(b"overloaded: ")
+        assert 2 <= int(peer.fields[b"retry-after"]) <= 10
+    assert answers[1][1] < answers[0][1]
+    assert not Upload.objects.exists()

@@ -291,3 +291,24 @@ def test_a_thread_that_cannot_hand_its_turn_on_keeps_it(refusing: Refusing) -> N
 
     assert run(many()) == [True, *range(50)]
     assert refusing.asked > 1
+
+
+def test_clients_take_turns(executor: ThreadPoolExecutor) -> None:
+    """One that asks for a thousand things keeps none waiting that asks for one."""
+    lane = Lane(executor, 1, unwanted=print)
+    order: list[str] = []
+
+    async def crowd() -> None:
+        release = threading.Event()
+        lane.run(lambda: release.wait(15))
+        flood = [lane.run(lambda: order.append("flood"), "one") for _ in range(1000)]
+        await asyncio.sleep(0.05)
+        assert lane.waits_for("one") >= 0.04
+        assert lane.waits_for("two") == 0
+        honest = [lane.run(lambda: order.append("honest"), "two") for _ in range(3)]
+        release.set()
+        await asyncio.gather(*flood, *honest)
+
+    run(crowd())
+    assert order[:6].count("honest") == 3
+    assert not lane._waiting

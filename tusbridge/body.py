@@ -38,8 +38,16 @@ class Body:
         self.end: BodyEnd | None = None
         # set by a front that could not wait for the view and has answered in its place
         self.is_abandoned = False
+        # set when the view begins
+        self.has_begun = False
         # fields behind the body, by lower-case name, once it has ended; where they are handed over
         self.trailers: Mapping[str, str] = {}
+
+    def claim(self, user: str) -> None:
+        """Who sends it is known now, and is about to be waited for.
+
+        :raises TooManyRequests: that user has as many bodies under way as one may.
+        """
 
     def batches(self) -> Iterator[Sequence[bytes]]:
         """The bytes in order, as lists of chunks; blocks while none are there. An empty list says

@@ -74,6 +74,32 @@ class Options(BaseModel):
         le=DAY_SECONDS,
         description="Seconds without a byte after which a request is let go.",
     )
+    MIN_BODY_RATE: int = Field(
+        64,
+        ge=0,
+        le=MAX_INTEGER,
+        description="Bytes a second that a body must bring, over each READ_TIMEOUT; 0: one byte "
+        "is enough.",
+    )
+    PAGE_MAX_BODY: int | None = Field(
+        None,
+        ge=0,
+        le=MAX_INTEGER,
+        description="Under the front: bytes of a body for a page that is not an upload; such "
+        "bodies are then so many at once as MAX_FORMS. None: as the site's own views say.",
+    )
+    MAX_FORMS: int = Field(
+        256,
+        ge=1,
+        le=4096,
+        description="Under the front: forms that one process reads at a time, each in a thread.",
+    )
+    CLIENT_MAX_FORMS: int = Field(
+        32,
+        ge=1,
+        le=MAX_INTEGER,
+        description="How many of them may be of one address, and of one user.",
+    )
     LEASE_TTL: float = Field(
         2.5,
         gt=0,

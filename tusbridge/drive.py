@@ -54,9 +54,7 @@ _GIVING_UP_SECONDS = 8.0
 class Drive:
     """One append, fed in steps: each runs in a pool's thread, and none while nothing comes."""
 
-    def __init__(
-        self, feeding: Feeding, intake: Intake, run: Run, run_routine: Run, read_timeout: float
-    ) -> None:
+    def __init__(self, feeding: Feeding, intake: Intake, run: Run, run_routine: Run) -> None:
         self.feeding = feeding
         self.intake = intake
         self.upload_id = feeding.appending.upload.upload_id
@@ -67,7 +65,6 @@ class Drive:
         self.is_stepping = False
         self._run = run
         self._run_routine = run_routine
-        self._read_timeout = read_timeout
         self._loop = asyncio.get_running_loop()
         self._clean_at = self._tried_at = self._loop.time()
         self._asked = self._is_urgent = False
@@ -201,11 +198,10 @@ class Drive:
                 return True
             if self.intake.is_batch:
                 return False
-            silent_at = self.intake.last_byte_at + self._read_timeout
-            if silent_at <= now:
+            if self.intake.pace.until <= now:
                 self.intake.finish(BodyEnd.TIMED_OUT)
                 continue
-            await self.intake.wait_for_work(min(due, silent_at))
+            await self.intake.wait_for_work(min(due, self.intake.pace.until))
 
     def _due_at(self) -> float:
         pending = self._pending()
@@ -287,6 +283,10 @@ class Drives:
         self.is_stopping = True
         for drive in self._all():
             drive.intake.finish(BodyEnd.STOPPING)
+
+    def has(self, upload_id: str) -> bool:
+        """Whether an append to it runs, or may begin."""
+        return upload_id in self._running or upload_id in self._beginning
 
     async def flush(self, upload_id: str, seconds: float) -> None:
         """Let a running append commit what it has, waiting for it at most so long.

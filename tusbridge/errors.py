@@ -5,6 +5,7 @@ answers. Every error has a stable ``code`` and a one-line text that may be shown
 client: no path, key, host or traceback is ever in it.
 """
 
+import random
 from typing import ClassVar
 
 
@@ -322,12 +323,12 @@ class BodyIncomplete(UploadError):
 
 
 class BodyTimeout(TransientError):
-    """The client sent nothing for the read time-out; what came before is kept."""
+    """The client sent too few bytes within the read time-out; what came before is kept."""
 
     code = "body-timeout"
 
     def __init__(self) -> None:
-        super().__init__("no bytes came for too long")
+        super().__init__("too few bytes came for too long")
 
 
 class ServerStopping(TransientError):
@@ -337,6 +338,35 @@ class ServerStopping(TransientError):
 
     def __init__(self) -> None:
         super().__init__("the server is restarting")
+
+
+class _Crowded(TransientError):
+    """Too much is asked for at once. Clients that were refused together come back one by one."""
+
+    # seconds, first and last, of which each client is told one
+    _BACK = (2, 10)
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.retry_after_seconds = random.randint(*self._BACK)  # noqa: S311 spreads, hides nothing
+
+
+class Overloaded(_Crowded):
+    """More requests come than the server can do; this one was not begun."""
+
+    code = "overloaded"
+
+    def __init__(self) -> None:
+        super().__init__("the server has too much to do; nothing was changed")
+
+
+class TooManyRequests(_Crowded):
+    """The client has as many requests under way as it may; this one was not begun."""
+
+    code = "too-many-requests"
+
+    def __init__(self) -> None:
+        super().__init__("too many requests of this client are under way")
 
 
 class DatabaseUnavailable(TransientError):

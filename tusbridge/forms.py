@@ -1,8 +1,9 @@
 """Views that read their request's body by themselves, behind the front.
 
 Such a view is marked with ``tusbridge_reads_body``. It runs in Django's synchronous handler, in a
-thread that waits for the client's bytes; so many at once, and more wait for their turn, their
-bodies held back. The front takes no thread for anything else while a client is slow.
+thread that waits for the client's bytes. There are MAX_FORMS places for bodies, of which each
+address and each user gets a share; a request waits a little for one, its body held back. The front
+takes no thread for anything else while a client is slow.
 """
 
 import asyncio
@@ -16,18 +17,22 @@ from django.core import signals
 from django.core.handlers.asgi import ASGIRequest, get_script_prefix
 from django.core.handlers.base import BaseHandler
 from django.db import close_old_connections
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase, JsonResponse
 from django.urls import ResolverMatch, set_script_prefix
 
+from tusbridge.api.cors import add_cors_fields
 from tusbridge.api.forms import FormStream
 from tusbridge.api.requests import LongBody
 from tusbridge.body import Body, BodyEnd
 from tusbridge.carrying import Carrier
 from tusbridge.conf import get_options
+from tusbridge.errors import Overloaded, TooManyRequests
 from tusbridge.intake import BATCH_BYTES, Intake
+from tusbridge.protocol.tus import STATUS
+from tusbridge.shares import Place, Shares, client_of, note_overload
 
-# Forms that one process reads at a time. A thread that waits costs some 50 KiB.
-MAX_FORMS = 256
+# Threads besides those that wait for bodies, one a place: for what views do before and behind that.
+_SPARE_THREADS = 32
 # Seconds for which a thread waits for more, once a few bytes have come.
 _LULL_SECONDS = 0.5
 # Seconds beyond the read time-out after which the event loop itself is taken for dead.
@@ -37,11 +42,17 @@ _SPARE_SECONDS = 30.0
 class IntakeBody(Body):
     """A body that the event loop takes from the client, for a thread that waits for it."""
 
-    def __init__(self, intake: Intake, loop: asyncio.AbstractEventLoop, timeout: float) -> None:
+    def __init__(
+        self, intake: Intake, loop: asyncio.AbstractEventLoop, place: Place | None = None
+    ) -> None:
         super().__init__()
         self._intake = intake
         self._loop = loop
-        self._timeout = timeout
+        self._place = place
+
+    def claim(self, user: str) -> None:
+        if self._place is not None:
+            self._place.claim(("user", user))
 
     def batches(self) -> Iterator[Sequence[bytes]]:
         while self.end is None:
@@ -59,7 +70,7 @@ class IntakeBody(Body):
             coming.close()
             return [], BodyEnd.GONE
         try:
-            return taken.result(self._timeout + _SPARE_SECONDS)
+            return taken.result(self._intake.pace.timeout + _SPARE_SECONDS)
         except (CancelledError, TimeoutError):
             return [], BodyEnd.GONE
 
@@ -68,10 +79,9 @@ class IntakeBody(Body):
         intake.start()
         intake.widen(BATCH_BYTES)
         # a batch, or what has come when nothing more does for a while
-        patience = self._loop.time() + self._timeout
         while intake.end is None and not intake.is_batch:
-            await intake.wait_for_work(min(patience, self._loop.time() + _LULL_SECONDS))
-            if intake.size or self._loop.time() >= patience:
+            await intake.wait_for_work(min(intake.pace.until, self._loop.time() + _LULL_SECONDS))
+            if intake.size or self._loop.time() >= intake.pace.until:
                 break
         if intake.end is None and not intake.size:
             intake.finish(BodyEnd.TIMED_OUT)
@@ -106,7 +116,11 @@ class FormThreads:
     """Runs such views; lives in one event loop."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(MAX_FORMS, thread_name_prefix="tusbridge-form")
+        options = get_options()
+        self._shares = Shares(options.MAX_FORMS, options.CLIENT_MAX_FORMS)
+        self._pool = ThreadPoolExecutor(
+            options.MAX_FORMS + _SPARE_THREADS, thread_name_prefix="tusbridge-form"
+        )
         self._running: set[Intake] = set()
         self._is_stopping = False
 
@@ -119,26 +133,44 @@ class FormThreads:
     async def run(
         self, scope: dict[str, Any], intake: Intake | None, handler: BaseHandler
     ) -> HttpResponseBase:
-        """The view's answer."""
-        loop = asyncio.get_running_loop()
-        body = None
-        if intake is not None:
-            body = IntakeBody(intake, loop, get_options().READ_TIMEOUT)
-            self._running.add(intake)
-            if self._is_stopping and intake.end is None:
-                intake.finish(BodyEnd.STOPPING)
+        """The view's answer; 429 or 503 where there is no place for the body."""
+        if intake is None:
+            return await self._in_thread(scope, None, handler)
         try:
-            return await loop.run_in_executor(
-                self._pool, partial(Carrier().run, _run, scope, body, handler)
-            )
+            place = await self._shares.wait(client_of(scope, dict(scope["headers"])))
+        except (TooManyRequests, Overloaded) as error:
+            return _refuse(scope, error)
+        intake.on_end = place.leave
+        body = IntakeBody(intake, asyncio.get_running_loop(), place)
+        self._running.add(intake)
+        if self._is_stopping and intake.end is None:
+            intake.finish(BodyEnd.STOPPING)
+        try:
+            return await self._in_thread(scope, body, handler)
         except BaseException:
-            if intake is not None:
-                # a view that waits for bytes still, or begins only now, has no client any more
-                intake.finish(BodyEnd.GONE)
+            # a view that waits for bytes still, or begins only now, has no client any more
+            intake.finish(BodyEnd.GONE)
             raise
         finally:
-            if intake is not None:
-                self._running.discard(intake)
+            self._running.discard(intake)
+            place.leave()
+
+    def _in_thread(
+        self, scope: dict[str, Any], body: IntakeBody | None, handler: BaseHandler
+    ) -> asyncio.Future[HttpResponseBase]:
+        loop = asyncio.get_running_loop()
+        return loop.run_in_executor(self._pool, partial(Carrier().run, _run, scope, body, handler))
+
+
+def _refuse(scope: dict[str, Any], error: TooManyRequests | Overloaded) -> HttpResponseBase:
+    """In the words of those who send forms, and readable from other sites' pages, too."""
+    if isinstance(error, Overloaded):
+        note_overload()
+    response: Any = JsonResponse({"detail": str(error)}, status=STATUS[type(error)])
+    response["Retry-After"] = str(error.retry_after_seconds)
+    request = ASGIRequest(scope, io.BytesIO())
+    add_cors_fields(request, response, get_options())
+    return response  # type: ignore[no-any-return]
 
 
 def _run(scope: dict[str, Any], body: IntakeBody | None, handler: BaseHandler) -> HttpResponseBase:

@@ -23,6 +23,7 @@ from django.db import close_old_connections
 from django.http import HttpResponse, HttpResponseBase
 from django.urls import ResolverMatch, set_script_prefix
 
+from tusbridge.aborting import abort
 from tusbridge.api.feeding import Feeding, PendingResponse
 from tusbridge.api.frame import dress, error_response, name_refused_host
 from tusbridge.api.requests import hide_from_start
@@ -35,6 +36,7 @@ from tusbridge.errors import (
     BodyIncomplete,
     DatabaseUnavailable,
     OffsetMismatch,
+    Overloaded,
     TransientError,
     UploadBusy,
     UploadError,
@@ -43,10 +45,19 @@ from tusbridge.forms import FormThreads, is_form_view
 from tusbridge.intake import Intake, Message, Receive
 from tusbridge.lanes import Lane
 from tusbridge.lifespan import live
+from tusbridge.pages import LET_GO_SECONDS, Pages, Stalled, bad_request, tame_content_type, within
 from tusbridge.protocol.fields import MAX_DIGITS
-from tusbridge.recognizing import Foreign, Handler, find_view, speaks_tus, upload_id_of
+from tusbridge.recognizing import (
+    LONGEST_KNOWN_PATH,
+    Foreign,
+    Handler,
+    find_view,
+    speaks_tus,
+    upload_id_of,
+)
 from tusbridge.rows import release_connections
 from tusbridge.service import BUSY_PATIENCE_SECONDS, BUSY_POLL_SECONDS, UploadService
+from tusbridge.shares import client_of, note_overload
 
 logger = logging.getLogger("tusbridge.asgi")
 
@@ -62,11 +73,11 @@ _DRAIN_BYTES = 4 * 1024 * 1024
 # The same of a body that will be sent again, and whose client takes a reset for an answer.
 _DRAIN_AGAIN_BYTES = 256 * 1024
 _DRAIN_SECONDS = 0.5
-# Seconds between letting go of a body that has not ended, and the answer: granian closes such a
-# connection only if the answer comes last.
-_LET_GO_SECONDS = 0.02
 # Seconds that a view may take. Only a database that fell silent takes so long, or a disk.
 _VIEW_SECONDS = 8.0
+# Seconds within which a creation has to be begun. It is what can be left out when there is too much
+# to do, for nothing was sent for it yet; all else has the time that views have.
+_CREATION_SECONDS = 4.0
 # Seconds for which a HEAD waits until a running append has committed what it has.
 _FLUSH_SECONDS = 0.08
 # The path as the client sent it.
@@ -84,6 +95,7 @@ class Front:
 
     def __init__(self, app: App, *, threads: int = 4, sweep_seconds: float | None = None) -> None:
         self._app = app
+        self._pages = Pages(app, self._send)
         self._sweep_seconds = sweep_seconds
         # one more, so that those that only read have one when all others wait for a disk
         self._short = ThreadPoolExecutor(threads + 1, thread_name_prefix="tusbridge-short")
@@ -103,16 +115,29 @@ class Front:
         if scope["type"] == "lifespan":
             begin, end = self._begin, self._end
             await live(self._app, scope, receive, send, begin=begin, end=end)
-        elif scope["type"] != "http":
-            await self._app(scope, receive, send)
-        elif (match := self._match(scope)) is not None or speaks_tus(scope):
-            self._begin()
-            if match is not None and is_form_view(match):
-                await self._serve_form(scope, receive, send)
-            else:
-                await self._serve(scope, match, receive, send)
+        elif scope["type"] == "http":
+            await self._serve_http(scope, receive, send)
         else:
-            await self._pass_on(scope, receive, send)
+            await self._app(scope, receive, send)
+
+    async def _serve_http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        tame_content_type(scope)
+        try:
+            await self._route(scope, receive, within(send, get_options().READ_TIMEOUT))
+        except Stalled:
+            await self._in_writers(partial(abort, scope))
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match = self._match(scope)
+        if match is None and not speaks_tus(scope):
+            await self._pages.serve(scope, receive, send)
+            return
+        self._begin()
+        # what reads no body needs none of the threads that wait for bodies
+        if match is not None and is_form_view(match) and scope["method"] != "OPTIONS":
+            await self._serve_form(scope, receive, send)
+        else:
+            await self._serve(scope, match, receive, send)
 
     # -- the process's life
 
@@ -178,30 +203,6 @@ class Front:
         scope["path"] += candidate[len(path) :]
         return match
 
-    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A request that is the site's.
-
-        One whose body ends here or there, as one likes, is refused all the same, for what comes
-        behind it may be a request to us (RFC 9112, 6.1). And Django says nothing at all to one
-        whose body breaks off, of which servers make a 500.
-        """
-        names = {name for name, _ in scope["headers"]}
-        if {b"content-length", b"transfer-encoding"} <= names:
-            # uvicorn answers by itself to a body that is broken besides, and closes right after
-            await asyncio.sleep(_LET_GO_SECONDS)
-            await self._send(bad_request(), scope["method"], send)
-            return
-        has_begun = False
-
-        async def watched(message: Message) -> None:
-            nonlocal has_begun
-            has_begun = True
-            await send(message)
-
-        await self._app(scope, receive, watched)
-        if not has_begun:
-            await self._send(bad_request(), scope["method"], send)
-
     async def _serve(
         self, scope: Scope, match: ResolverMatch | None, receive: Receive, send: Send
     ) -> None:
@@ -216,10 +217,14 @@ class Front:
         elif intake is not None and may_take and intake.is_small:
             intake.start()
             await intake.wait_for_end(_SMALL_BODY_SECONDS)
-        if method == "HEAD":
-            await self._drives.flush(upload_id, _FLUSH_SECONDS)
+        has_append = self._drives.has(upload_id)
         try:
             response = await self._respond(scope, match, method, intake)
+            has_append = has_append or self._drives.has(upload_id)
+            if method == "HEAD" and has_append and response.status_code == 200:
+                # for one that may know, and no one else: what was read is about to change
+                await self._drives.flush(upload_id, _FLUSH_SECONDS)
+                response = await self._respond(scope, match, method, intake)
             if isinstance(response, Foreign):
                 await self._hand_back(scope, response, intake, receive, send)
                 return
@@ -240,7 +245,7 @@ class Front:
         scope["path"] = scope.pop(_GIVEN_PATH, scope["path"])
         if intake is not None and intake.has_begun:
             receive = intake.again(foreign.taken, receive)
-        await self._pass_on(scope, receive, send)
+        await self._pages.serve(scope, receive, send)
 
     async def _serve_form(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A view that reads its body by itself, in a thread of its own while it does."""
@@ -272,7 +277,7 @@ class Front:
         if intake.end not in {BodyEnd.WHOLE, BodyEnd.GONE}:
             response.tusbridge_close = True  # type: ignore[attr-defined]
             intake.close()
-            await asyncio.sleep(_LET_GO_SECONDS)
+            await asyncio.sleep(LET_GO_SECONDS)
 
     def _intake(self, headers: dict[bytes, bytes], receive: Receive) -> Intake | None:
         """Where the body comes in; None when there is none.
@@ -283,9 +288,9 @@ class Front:
         # leading zeros change nothing for the server, and Python refuses to read 5,000 digits
         length = headers.get(b"content-length", b"").lstrip(b"0")
         if b"transfer-encoding" in headers:
-            return Intake(receive, None)
+            return _take_in(receive, None)
         if length.isdigit() and len(length) <= MAX_DIGITS:
-            return Intake(receive, int(length))
+            return _take_in(receive, int(length))
         return None
 
     async def _respond(
@@ -294,6 +299,10 @@ class Front:
         upload_id = upload_id_of(match, scope["path"])
         is_writing = intake is not None and method in {"PATCH", "POST", "PUT"}
         lane = self._reading if method in _READING else self._changing
+        patience = _CREATION_SECONDS if method == "POST" and not upload_id else _VIEW_SECONDS
+        client = client_of(scope, dict(scope["headers"]))
+        if lane.waits_for(client) > patience:
+            return _refuse(scope, Overloaded())
         loop = asyncio.get_running_loop()
         deadline = loop.time() + BUSY_PATIENCE_SECONDS
         chunks: list[bytes] = []
@@ -308,9 +317,9 @@ class Front:
             else:
                 body = DeferredBody()
             view = partial(carrier.run, self._run_view, scope, match, body)
-            work = lane.run(partial(_tidily, view))
+            work = lane.run(partial(_tidily, view), client)
             with self._drives.beginning(upload_id) if is_writing else nullcontext():
-                response = await self._within(_VIEW_SECONDS, work, scope, body)
+                response = await self._within(patience, work, scope, body)
             if isinstance(response, Foreign):
                 response.taken = chunks
                 return response
@@ -326,6 +335,10 @@ class Front:
 
     def _run_view(self, scope: Scope, match: ResolverMatch | None, body: Body) -> HttpResponseBase:
         """Django's synchronous handler, in a pool's thread."""
+        if body.is_abandoned:
+            # where there is too much to do, what was given up costs nothing more
+            return HttpResponse(status=503)
+        body.has_begun = True
         set_script_prefix(get_script_prefix(scope) or "/")
         signals.request_started.send(sender=self.__class__, scope=scope)
         try:
@@ -350,17 +363,23 @@ class Front:
         return response
 
     async def _within(
-        self, seconds: float, future: asyncio.Future[HttpResponseBase], scope: Scope, body: Body
+        self, patience: float, future: asyncio.Future[HttpResponseBase], scope: Scope, body: Body
     ) -> HttpResponseBase:
-        """The view's answer, or another one when it takes too long: its thread cannot be
-        interrupted, but the client need not wait for it."""
+        """The view's answer, or another one when it does not begin for so long, or takes too long:
+        its thread cannot be interrupted, but the client need not wait for it."""
         is_late = False
+        timer: asyncio.TimerHandle | None = None
+        loop = asyncio.get_running_loop()
+        latest = loop.time() + _VIEW_SECONDS
 
         def give_up() -> None:
-            nonlocal is_late
-            is_late = future.cancel()
+            nonlocal is_late, timer
+            if body.has_begun and loop.time() < latest:
+                timer = loop.call_at(latest, give_up)
+            else:
+                is_late = future.cancel()
 
-        timer = asyncio.get_running_loop().call_later(seconds, give_up)
+        timer = loop.call_later(patience, give_up)
         try:
             return await future
         except NoThread:
@@ -372,7 +391,7 @@ class Front:
                 if future.done() and not future.cancelled() and future.exception() is None:
                     self._discard(future.result())
                 raise
-            return _too_late(scope)
+            return _too_late(scope) if body.has_begun else _refuse(scope, Overloaded())
         finally:
             timer.cancel()
 
@@ -386,9 +405,7 @@ class Front:
 
     async def _drive(self, feeding: Feeding, intake: Intake) -> HttpResponseBase:
         intake.start()
-        drive = Drive(
-            feeding, intake, self._in_writers, self._in_routine, get_options().READ_TIMEOUT
-        )
+        drive = Drive(feeding, intake, self._in_writers, self._in_routine)
         self._drives.add(drive)
         try:
             response = await drive.run()
@@ -438,11 +455,9 @@ class Front:
     async def _stream(
         self, response: HttpResponseBase, send: Send, receive: Receive | None
     ) -> None:
-        """Until the client has all, or has left: what is sent to nobody servers take as well. One
-        that takes nothing for the read time-out is let go."""
+        """Until the client has all, or has left: what is sent to nobody servers take as well."""
         pieces = iter(response)
         leaving = asyncio.ensure_future(_wait_until_left(receive))
-        timeout = get_options().READ_TIMEOUT
         # so that nobody has to ask whether another piece follows the last one
         left = int(response.get("Content-Length", "-1"))
         is_more = True
@@ -454,11 +469,9 @@ class Front:
                 left -= len(piece)
                 is_more = left != 0
                 body = {"type": "http.response.body", "body": piece, "more_body": is_more}
-                await asyncio.wait_for(send(body), timeout)
+                await send(body)
             if is_more:
                 await send({"type": "http.response.body", "body": b""})
-        except TimeoutError:
-            logger.info("download-timeout")
         finally:
             leaving.cancel()
             await self._in_writers(response.close)
@@ -478,13 +491,18 @@ class Front:
 async def _find_body(scope: Scope, receive: Receive) -> Intake | None:
     """The body of a request that says nothing of one, as HTTP/2 and 3 allow; None when there is
     none. The view is told by the field that says it in HTTP/1.1."""
-    intake = Intake(receive, None)
+    intake = _take_in(receive, None)
     intake.start()
     await intake.wait_for_end(_SMALL_BODY_SECONDS)
     if intake.end is BodyEnd.WHOLE and not intake.size:
         return None
     scope["headers"] = [*scope["headers"], (b"transfer-encoding", b"chunked")]
     return intake
+
+
+def _take_in(receive: Receive, length: int | None) -> Intake:
+    options = get_options()
+    return Intake(receive, length, timeout=options.READ_TIMEOUT, rate=options.MIN_BODY_RATE)
 
 
 async def _wait_until_left(receive: Receive | None) -> None:
@@ -499,10 +517,16 @@ async def _wait_until_left(receive: Receive | None) -> None:
 
 def _too_late(scope: Scope) -> HttpResponseBase:
     """The answer where no view can give one: try again."""
+    logger.error("view-too-late", extra={"path": scope["path"][:LONGEST_KNOWN_PATH]})
+    return _refuse(scope, DatabaseUnavailable())
+
+
+def _refuse(scope: Scope, error: UploadError) -> HttpResponseBase:
+    """The answer to a request for which no view was asked."""
+    if isinstance(error, Overloaded):
+        note_overload()
     request = ASGIRequest(scope, io.BytesIO())
-    response = error_response(request, DatabaseUnavailable())
-    logger.error("view-too-late", extra={"path": scope["path"]})
-    return dress(request, response, get_options())
+    return dress(request, error_response(request, error), get_options())
 
 
 def _tidily(work: Callable[[], T]) -> T:
@@ -523,13 +547,3 @@ def _alone(work: Callable[[], Any]) -> None:
 
 def _is_delete(method: str, headers: dict[bytes, bytes]) -> bool:
     return headers.get(b"x-http-method-override", method.encode()).strip().upper() == b"DELETE"
-
-
-def bad_request() -> HttpResponseBase:
-    """The answer to a request that cannot even be taken apart; nothing is read behind it."""
-    response: Any = HttpResponse(
-        "invalid-request: not understood\n", status=400, content_type="text/plain"
-    )
-    response["X-Content-Type-Options"] = "nosniff"
-    response.tusbridge_close = True
-    return response  # type: ignore[no-any-return]

@@ -1,10 +1,12 @@
 """A request's body on its way in: a bounded buffer between an ASGI server and writing threads."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from tusbridge.body import BodyEnd
+from tusbridge.pace import Pace
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -22,9 +24,19 @@ class Intake:
     """Takes a body from ``receive`` until it ends; lives in one event loop.
 
     ``work`` is set when there is something to do: a batch is there, or the body has ended.
+
+    :param timeout: seconds without a byte after which the client is not waited for any more.
+    :param rate: bytes a second that it has to bring.
     """
 
-    def __init__(self, receive: Receive, length: int | None) -> None:
+    def __init__(
+        self,
+        receive: Receive,
+        length: int | None,
+        *,
+        timeout: float = math.inf,
+        rate: float = 0,
+    ) -> None:
         self._receive = receive
         # one that is soon there, and then costs a single step
         self.is_small = length is not None and length <= SMALL_BYTES
@@ -42,6 +54,9 @@ class Intake:
         self._counts_time = False
         self.work = asyncio.Event()
         self.last_byte_at = self.first_byte_at = self._loop.time()
+        self.pace = Pace(timeout, rate, self.last_byte_at)
+        # called once, at the end
+        self.on_end: Callable[[], None] = _do_nothing
 
     @property
     def is_batch(self) -> bool:
@@ -56,6 +71,7 @@ class Intake:
     def start(self) -> None:
         """Begin to take the body; a client that waits for ``100 Continue`` gets it now."""
         if self._task is None:
+            self.pace.restart(self._loop.time())
             self._task = self._loop.create_task(self._pump())
 
     def take(self) -> list[bytes]:
@@ -74,6 +90,7 @@ class Intake:
         """End the body from outside. What has come stays to be taken."""
         if self.end is None:
             self.end = how
+            self.on_end()
         self.work.set()
 
     def again(self, taken: list[bytes], receive: Receive) -> Receive:
@@ -126,8 +143,10 @@ class Intake:
     async def _pump(self) -> None:
         while self.end is None:
             if self.size >= 2 * self.batch_bytes:
+                full_at = self._loop.time()
                 self._room.clear()
                 await self._room.wait()
+                self.pace.pause(self._loop.time() - full_at)
                 continue
             message = await self._receive()
             if message["type"] != "http.request":
@@ -138,6 +157,7 @@ class Intake:
     def _add(self, chunk: bytes, *, more: bool) -> None:
         if chunk:
             self.last_byte_at = self._loop.time()
+            self.pace.came(len(chunk), self.last_byte_at)
             if not self._chunks:
                 self.first_byte_at = self.last_byte_at
             self._chunks.append(chunk)
@@ -149,3 +169,7 @@ class Intake:
             self.finish(BodyEnd.GONE if short else BodyEnd.WHOLE)
         elif self.is_batch or (self._counts_time and len(self._chunks) == 1):
             self.work.set()
+
+
+def _do_nothing() -> None:
+    """Nothing waits for the end."""

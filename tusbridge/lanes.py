@@ -9,8 +9,8 @@ matter: of those there have to be several. Which of both it is, is seen by the p
 import asyncio
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable
 from concurrent.futures import Executor
 from contextlib import suppress
 from functools import partial
@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 from tusbridge.background import NoThread
 
 T = TypeVar("T")
+# What is to be done, who waits for it, and since when (of time.perf_counter).
+_Work = tuple[Callable[[], Any], asyncio.Future[Any], float]
 
 # Seconds between two looks at how work that waits gets on.
 _LOOK_SECONDS = 0.005
@@ -38,6 +40,8 @@ class Lane:
     One thread is asked for first. Another is added, up to ``threads``, whenever work has waited
     while nothing got done, or while the process was idle; one is let go when it is busy.
 
+    Clients take turns: one that asks for a thousand things does not keep others waiting for them.
+
     :param unwanted: is given results that come when their futures are cancelled already.
     """
 
@@ -46,19 +50,27 @@ class Lane:
     ) -> None:
         self._executor, self._most, self._unwanted = executor, threads, unwanted
         self._lock = threading.Lock()
-        self._waiting: deque[tuple[Callable[[], Any], asyncio.Future[Any]]] = deque()
+        # by client; those who have nothing waiting are not in there
+        self._waiting: OrderedDict[Hashable, deque[_Work]] = OrderedDict()
         self._results: deque[Callable[[], None]] = deque()
         self._running, self._wanted = 0, 1
         self._done = self._done_before = 0
         self._since = self._cpu_before = 0.0
         self._watched: asyncio.AbstractEventLoop | None = None
 
-    def run(self, work: Callable[[], T]) -> "asyncio.Future[T]":
+    def waits_for(self, client: Hashable) -> float:
+        """Seconds for which what this client asked for has been waiting."""
+        with self._lock:
+            queue = self._waiting.get(client)
+            return time.perf_counter() - queue[0][2] if queue else 0.0
+
+    def run(self, work: Callable[[], T], client: Hashable = None) -> "asyncio.Future[T]":
         """Its result; from the loop's thread. It is done also where that is cancelled."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         with self._lock:
-            self._waiting.append((work, future))
+            queue = self._waiting.setdefault(client, deque())
+            queue.append((work, future, time.perf_counter()))
         self._add_thread()
         if self._watched is not loop:
             self._watch(loop)
@@ -74,10 +86,10 @@ class Lane:
         with self._lock:
             self._running -= 1
             # the threads that there are get to what waits; where there is none, nothing would
-            left = [] if self._running else list(self._waiting)
+            left = [] if self._running else [w for queue in self._waiting.values() for w in queue]
             if left:
                 self._waiting.clear()
-        for _, future in left:
+        for _, future, _ in left:
             _fail(future, NoThread())
         return False
 
@@ -109,7 +121,7 @@ class Lane:
                     if not self._waiting or self._running > self._wanted:
                         self._running -= 1
                         return
-                    work, future = self._waiting.popleft()
+                    work, future, _ = self._next()
                 self._do(work, future)
                 self._done += 1
                 now = time.perf_counter()
@@ -121,6 +133,16 @@ class Lane:
             # behind what others have for the executor, if that takes it
             if self._submit():
                 return
+
+    def _next(self) -> "_Work":
+        """The first of the client whose turn it is; under the lock."""
+        client, queue = next(iter(self._waiting.items()))
+        found = queue.popleft()
+        if queue:
+            self._waiting.move_to_end(client)
+        else:
+            del self._waiting[client]
+        return found
 
     def _do(self, work: Callable[[], Any], future: "asyncio.Future[Any]") -> None:
         try:

@@ -23,6 +23,8 @@ from tusbridge.forms import is_form_view
 
 # What others a path has, the site's converters find, and may find otherwise the next time.
 _OUR_PARAMETERS = frozenset({"upload_id"})
+# Characters of a path that is remembered with what it leads to: an upload's has a few dozen.
+LONGEST_KNOWN_PATH = 200
 
 
 def find_view(path: str) -> tuple[ResolverMatch, str] | None:
@@ -39,7 +41,9 @@ def find_view(path: str) -> tuple[ResolverMatch, str] | None:
 def _find_in(urlconf: str | None, path: str) -> tuple[ResolverMatch, str] | None:
     for candidate in (path, f"{path}/"):
         try:
-            match = _resolve(get_resolver(urlconf), candidate)
+            is_short = len(candidate) <= LONGEST_KNOWN_PATH
+            resolve = _resolve if is_short else URLResolver.resolve
+            match = resolve(get_resolver(urlconf), candidate)
             if match.kwargs.keys() - _OUR_PARAMETERS:
                 match = get_resolver(urlconf).resolve(candidate)
         except Resolver404:

@@ -155,6 +155,34 @@ def _place_options(command: Any) -> Any:
     help="When a client that sends nothing is let go.",
 )
 @_option(
+    "--min-body-rate",
+    metavar="SIZE",
+    default="64",
+    show_default=True,
+    help="Bytes a second that a request's body must bring, over each read time-out; 0: any byte.",
+)
+@_option(
+    "--page-max-body",
+    metavar="SIZE",
+    default="1MiB",
+    show_default=True,
+    help="Largest body for a page that is not an upload.",
+)
+@_option(
+    "--max-forms",
+    type=click.IntRange(1, 4096),
+    default=256,
+    show_default=True,
+    help="Forms, and bodies for pages, that one process reads at a time.",
+)
+@_option(
+    "--client-max-forms",
+    type=click.IntRange(1),
+    default=32,
+    show_default=True,
+    help="How many of them may be of one address, and of one user.",
+)
+@_option(
     "--log-format",
     type=click.Choice(["text", "json"]),
     default="text",

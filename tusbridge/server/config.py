@@ -109,6 +109,10 @@ class ServerConfig(BaseSettings):
     allow_anonymous: bool = False
     require_token: bool = False
     read_timeout: Duration = 60
+    min_body_rate: Size = 64
+    page_max_body: Size = 2**20
+    max_forms: int = Field(256, ge=1, le=4096)
+    client_max_forms: int = Field(32, ge=1, le=MAX_INTEGER)
     log_format: Literal["text", "json"] = "text"
 
     @field_validator("require_token")

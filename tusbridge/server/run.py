@@ -9,6 +9,7 @@ import resource
 import secrets
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 HEADER_SECONDS = 30.0
 # Seconds for workers to end what they do after SIGTERM, before they are killed.
 STOP_SECONDS = 10
+# Seconds for which a port in use is tried again: workers whose main process was killed are ending.
+_PORT_SECONDS = 3.0
 # Connections per worker that are served at once, and as many waiting to be accepted.
 _BACKPRESSURE = 16384
 _BACKLOG = 4096
@@ -212,18 +215,28 @@ def check_port(config: "ServerConfig") -> None:
     except socket.gaierror as error:
         raise click.ClickException(f"--host {config.host}: {error.strerror}") from error
     family, kind, _, _, address = found[0]
+    deadline = time.monotonic() + _PORT_SECONDS
+    while (failed := _bind_error(family, kind, address)) is not None:
+        if failed.errno == errno.EADDRINUSE:
+            if time.monotonic() < deadline:
+                time.sleep(0.1)
+                continue
+            why = "is in use; stop what listens there, or choose another by --port"
+        elif failed.errno == errno.EACCES:
+            why = "is not allowed to you; ports from 1024 on are"
+        else:
+            why = f"cannot be used: {failed.strerror}"
+        raise click.ClickException(f"port {config.port} on {config.host} {why}") from failed
+
+
+def _bind_error(family: int, kind: int, address: Any) -> OSError | None:
     with socket.socket(family, kind) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(address)
         except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                why = "is in use; stop what listens there, or choose another by --port"
-            elif error.errno == errno.EACCES:
-                why = "is not allowed to you; ports from 1024 on are"
-            else:
-                why = f"cannot be used: {error.strerror}"
-            raise click.ClickException(f"port {config.port} on {config.host} {why}") from error
+            return error
+    return None
 
 
 def check_file_system(config: "ServerConfig") -> None:

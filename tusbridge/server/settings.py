@@ -134,6 +134,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+# of what goes through Django's own handlers, no more than this is held in memory
+FILE_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 
@@ -143,6 +145,10 @@ TUSBRIDGE = {
     "EXPIRE_AFTER": CONFIG.expire_after,
     "DURABILITY": CONFIG.durability,
     "READ_TIMEOUT": CONFIG.read_timeout or DAY_SECONDS,
+    "MIN_BODY_RATE": CONFIG.min_body_rate,
+    "PAGE_MAX_BODY": CONFIG.page_max_body,
+    "MAX_FORMS": CONFIG.max_forms,
+    "CLIENT_MAX_FORMS": CONFIG.client_max_forms,
     "CORS_ORIGINS": CONFIG.cors_origins,
     "CORS_ALLOW_HEADERS": CONFIG.cors_allow_header,
     "CORS_EXPOSE_HEADERS": CONFIG.cors_expose_header,
@@ -168,7 +174,7 @@ LOGGING = {
         "tusbridge": {"level": "INFO"},
         # refusals are the clients' business; what the server does wrong is logged as ERROR
         "django.request": {"level": "ERROR"},
-        "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "django.security": {"level": "CRITICAL"},
         "_granian": {"level": "WARNING"},
     },
 }
