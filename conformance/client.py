@@ -27,6 +27,7 @@ NOT_YET = (409, 423, 503)
 # Answers to GET of a server that hands no uploads out, which tus 1.0.0 leaves to it.
 _NO_GET = (405, 501)
 _HEX = "0123456789abcdef"
+_PORTS = {"http": 80, "https": 443}
 
 Change = Mapping[str, str | None]
 
@@ -280,6 +281,8 @@ class Client(Exchanges):
         self, url: str, change: Change, length: int | None, other: bool
     ) -> list[tuple[str, str]]:
         own = (self.target.other_headers or ()) if other else self.target.headers
+        # a server may say that an upload lies elsewhere, but not who else gets to see a login
+        own = own if origin_of(url) == origin_of(self.target.url) else ()
         named: dict[str, str | None] = {
             "Host": urlsplit(url).netloc,
             **dict(own),
@@ -295,6 +298,15 @@ class Client(Exchanges):
         row 1's: a server that forgets it would fail half of all checks by it.
         """
         return _fields_twice(response) + super().violations_of(response)
+
+
+def origin_of(url: str) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port (RFC 6454, 4); of a URL that is none, what nothing else has."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        return url, None, None
 
 
 def append_fields(offset: int | str) -> dict[str, str | None]:

@@ -16,6 +16,7 @@ from .probe import Silent, Unreachable, Unusable
 from .progress import asking, watched
 from .report import text_of
 from .runner import Result, Runnable, iterate, run_whatever_comes
+from .sent import printable
 from .terminal import page_for
 
 Target = TypeVar("Target")
@@ -56,7 +57,7 @@ def carry_out(
         presence: Presence[Target] = Presence(lambda target: _patience(probe, target))
         results = _run(checks, target, options.jobs, presence)
     except Unusable as reason:
-        sys.stderr.write(f"{reason}\n")
+        sys.stderr.write(f"{printable(str(reason))}\n")
         return 2
     except KeyboardInterrupt:
         return 130

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from .findings import Findings, tally
 from .runner import Outcome, Result
+from .sent import printable
 from .target import CheckFailed
 from .terminal import BOLD, DIM, GREEN, RED, YELLOW, Page
 
@@ -120,7 +121,9 @@ def _failure(result: Result, page: Page, code: str) -> list[str]:
             lines += _part(name, page.fold(text, _INDENT), page)
     curl = curl_of(failure)
     # a line that is to be copied is not broken
-    again = [curl] if curl else page.fold(f"not by curl: {why_no_curl(failure)}", _INDENT)
+    again = (
+        [printable(curl)] if curl else page.fold(f"not by curl: {why_no_curl(failure)}", _INDENT)
+    )
     return [*lines, *_part("repeat", again, page)]
 
 

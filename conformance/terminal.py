@@ -8,6 +8,8 @@ import textwrap
 from collections.abc import Mapping
 from typing import TextIO
 
+from .sent import printable
+
 RED, GREEN, YELLOW, BOLD, DIM = "31", "32", "33", "1", "2"
 # Narrower ones break lines themselves.
 _LEAST_COLUMNS = 40
@@ -24,8 +26,10 @@ class Page:
         return f"\x1b[{code}m{text}\x1b[0m" if self.colours else text
 
     def fold(self, text: str, indent: int) -> list[str]:
-        """The text's lines, broken so that they fit behind that many columns."""
-        lines = text.splitlines() or [""]
+        """The text's lines, broken so that they fit behind that many columns; what a server puts
+        into one cannot move the cursor or change the terminal.
+        """
+        lines = [printable(line) for line in text.splitlines()] or [""]
         if self.columns is None:
             return lines
         fitting = textwrap.TextWrapper(

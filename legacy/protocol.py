@@ -23,6 +23,11 @@ NO_CREDENTIALS = "Authentication credentials were not provided"
 BAD_HEADERS = "Error in request headers"
 WRONG_OFFSET = "Offsets do not match"
 WRONG_SIZE = "File size doesn't match headers"
+PART_WITHOUT_RANGE = (
+    "This is one of several chunks of {sender}, and no Content-Range says which: send "
+    "'Content-Range: bytes first-last/total' with each, one at a time, and the upload_id of the "
+    "first answer with the others (docs/legacy.md)"
+)
 EXPIRED = "Upload has expired"
 COMPLETE_TO_UPLOAD = 'Upload has already been marked as "complete"'
 COMPLETE_TO_COMPLETE = "Upload has already been marked as complete"
@@ -106,6 +111,7 @@ STATUS: Mapping[type[errors.UploadError], int] = {
     errors.ChecksumMismatch: 400,
     errors.NotSupported: 400,
     errors.UnsupportedVersion: 400,
+    errors.PreconditionFailed: 400,
     errors.UploadIncomplete: 400,
     errors.RangeNotSatisfiable: 400,
     errors.Unauthenticated: 403,
@@ -125,6 +131,7 @@ STATUS: Mapping[type[errors.UploadError], int] = {
     errors.TooManyCreations: 429,
     errors.TooManyRequests: 429,
     errors.BodyAlreadyRead: 500,
+    errors.RowRefused: 500,
     errors.BodyTimeout: 503,
     errors.ServerStopping: 503,
     errors.DatabaseUnavailable: 503,

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from legacy import conf, csrf, digests, exchange
 from legacy import protocol as contract
+from legacy.chunkers import sender_of_part
 from legacy.exceptions import ChunkedUploadError
 from legacy.models import AbstractChunkedUpload
 from legacy.protocol import ContentRange
@@ -252,8 +253,10 @@ class ChunkedUploadView(ChunkedUploadBaseView):
         yet either.
         """
         self.validate(request)
-        upload = self._find_or_make(request, name)
         where = self._content_range(request)
+        if where is None:
+            _refuse_parts(request)
+        upload = self._find_or_make(request, name)
         if where is None and self.fail_if_no_header:
             raise refuse(400, contract.BAD_HEADERS)
         if where is None and size is not None:
@@ -362,6 +365,15 @@ class ChunkedUploadCompleteView(ChunkedUploadBaseView):
             return self.get_response_data(upload, request)
         finally:
             uploaded_file.close()
+
+
+def _refuse_parts(request: HttpRequest) -> None:
+    """:raises ChunkedUploadError: the form says that it has one chunk of several. Without
+    Content-Range it would be taken for the whole file."""
+    for fields in (request.POST, request.GET):
+        sender = sender_of_part(fields)
+        if sender:
+            raise refuse(400, contract.PART_WITHOUT_RANGE.format(sender=sender))
 
 
 def _check_limit(where: ContentRange | None, limit: int | None) -> None:

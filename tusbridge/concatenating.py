@@ -22,6 +22,7 @@ from tusbridge import leases, signals
 from tusbridge.errors import (
     InvalidField,
     LeaseLost,
+    NotSupported,
     StoreError,
     TooLarge,
     UploadBusy,
@@ -39,6 +40,7 @@ from tusbridge.models import (
 from tusbridge.policy import Actor
 from tusbridge.protocol import rules
 from tusbridge.protocol.rules import CreateRequest
+from tusbridge.protocol.tus import is_announced
 from tusbridge.rows import database_errors, database_of, get_row, insert_row
 from tusbridge.statements import DatabaseNow
 
@@ -76,11 +78,16 @@ class Concatenation:
         if found is not None:
             return service.head(found.upload_id, actor)
         parts = self._parts(part_ids, actor)
+        is_finished = all(part.is_complete for part in parts.values())
+        if not is_finished and not is_announced(
+            "concatenation-unfinished", service.options.EXTENSIONS
+        ):
+            raise NotSupported("a final upload of unfinished ones")
         lengths = [parts[part_id].length for part_id in part_ids]
         length = rules.plan_concat(lengths, service.policy.limits(actor))
         service.policy.check_create(actor, replace(request, length=length))
         final = self._row(request, part_ids, parts[part_ids[0]], actor, length, key)
-        if all(part.is_complete for part in parts.values()):
+        if is_finished:
             try:
                 self._gather(final, parts, leases.new_token(), lambda: True)
             except StoreError:

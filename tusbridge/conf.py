@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from tusbridge.origins import normalise_base_url, normalise_origin
 from tusbridge.protocol.fields import MAX_INTEGER, check_field_name
+from tusbridge.protocol.tus import check_extensions
 
 # 5 TiB: what the largest object stores take, and more than one upload ever was.
 DEFAULT_MAX_LENGTH = 5 * 2**40
@@ -125,6 +126,12 @@ class Options(BaseModel):
         False,
         description="Whether Location carries scheme and host, not the path alone: those of the "
         "request, or those of a URL such as `https://a.example`.",
+    )
+    EXTENSIONS: Annotated[tuple[str, ...] | None, AfterValidator(check_extensions)] = Field(
+        None,
+        description="Extensions of tus to announce, of those that the server has; None: all. The "
+        "fields and methods of the others are taken as unknown, for clients that send what they "
+        "do not mean, such as a whole file's checksum with each part of it.",
     )
     POLICY: str = Field(
         "tusbridge.policy.Policy", description="Class that says who may do what, by dotted path."

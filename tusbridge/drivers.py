@@ -33,6 +33,18 @@ _MYSQL_NO_SPACE = re.compile(r"\b(?:error|errno|errcode):? 28\b", re.IGNORECASE)
 # that do not come about
 _MYSQL_REFUSED = {1205, 1213, 1290} | {2002, 2003, 2005, 1040, 1044, 1045, 1049}
 
+_SQLITE_TAKEN = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
+_POSTGRESQL_TAKEN, _POSTGRESQL_EMPTY = "23505", "23502"
+# character_not_in_repertoire, untranslatable_character
+_POSTGRESQL_TEXT = {"22021", "22P05"}
+# ER_DUP_ENTRY, ER_TRUNCATED_WRONG_VALUE_FOR_FIELD
+_MYSQL_TAKEN, _MYSQL_TEXT = 1062, 1366
+# Names of columns are the site's own; nothing else of such a text is used.
+_EMPTY_COLUMN = re.compile(
+    r"NOT NULL constraint failed: \w+\.(\w+)|Column '(\w+)' cannot be null|"
+    r"Field '(\w+)' doesn't have a default value"
+)
+
 
 def is_full(vendor: str, error: BaseException) -> bool:
     """Whether the database's disk is full. ``error`` is Django's, with the driver's behind it."""
@@ -43,6 +55,27 @@ def is_refused(vendor: str, error: BaseException) -> bool:
     """Whether the statement had no effect, and will have none. False where that cannot be told:
     an answer may be lost, and a server may go on with what its client has given up."""
     return _ask(_REFUSED, vendor, error)
+
+
+def is_taken(vendor: str, error: BaseException) -> bool:
+    """Whether a unique key is taken."""
+    return _ask(_TAKEN, vendor, error)
+
+
+def is_about_text(vendor: str, error: BaseException) -> bool:
+    """Whether it is a character that the connection or a column cannot hold."""
+    cause = error.__cause__ or error
+    return isinstance(cause, UnicodeError) or _ask(_ABOUT_TEXT, vendor, error)
+
+
+def empty_column(vendor: str, error: BaseException) -> str:
+    """The column that has to have a value, and got none; empty where the error is another one."""
+    cause: Any = error.__cause__ or error
+    if vendor == "postgresql" and _sqlstate(cause) == _POSTGRESQL_EMPTY:
+        return str(getattr(getattr(cause, "diag", None), "column_name", None) or "")
+    texts = [arg for arg in cause.args if isinstance(arg, str)]
+    found = _EMPTY_COLUMN.search(texts[-1]) if texts else None
+    return next(filter(None, found.groups()), "") if found else ""
 
 
 def _ask(table: dict[str, Callable[[Any], bool]], vendor: str, error: BaseException) -> bool:
@@ -91,6 +124,37 @@ def _is_mysql_refused(error: Any) -> bool:
     return not _MYSQL_REFUSED.isdisjoint(error.args[:1]) or _is_mysql_full(error)
 
 
+def _is_sqlite_taken(error: Any) -> bool:
+    return _sqlite_code(error) in _SQLITE_TAKEN
+
+
+def _is_postgresql_taken(error: Any) -> bool:
+    return _sqlstate(error) == _POSTGRESQL_TAKEN
+
+
+def _is_mysql_taken(error: Any) -> bool:
+    return bool(error.args[:1] == (_MYSQL_TAKEN,))
+
+
+def _is_about_postgresql_text(error: Any) -> bool:
+    # for NUL both drivers raise an error of their own, before the server is asked
+    is_theirs = not _sqlstate(error) and "NUL" in str(error)
+    return _sqlstate(error) in _POSTGRESQL_TEXT or is_theirs
+
+
+def _is_about_mysql_text(error: Any) -> bool:
+    return bool(error.args[:1] == (_MYSQL_TEXT,))
+
+
+_TAKEN: dict[str, Callable[[Any], bool]] = {
+    "sqlite": _is_sqlite_taken,
+    "postgresql": _is_postgresql_taken,
+    "mysql": _is_mysql_taken,
+}
+_ABOUT_TEXT: dict[str, Callable[[Any], bool]] = {
+    "postgresql": _is_about_postgresql_text,
+    "mysql": _is_about_mysql_text,
+}
 _FULL: dict[str, Callable[[Any], bool]] = {
     "sqlite": _is_sqlite_full,
     "postgresql": _is_postgresql_full,

@@ -276,6 +276,16 @@ class TooManyCreations(TransientError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class PreconditionFailed(UploadError):
+    """What the client has of the file is not what is here (RFC 9110, 13.1)."""
+
+    code = "precondition-failed"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} does not hold for this upload")
+        self.name = name
+
+
 class RangeNotSatisfiable(UploadError):
     """No byte of the asked range exists; ``length`` in bytes."""
 
@@ -381,6 +391,18 @@ class DatabaseUnavailable(TransientError):
     def __init__(self, *, is_refused: bool = False) -> None:
         super().__init__("the server's records cannot be reached right now")
         self.is_refused = is_refused
+
+
+class RowRefused(UploadError):
+    """The database refuses the row of a new upload: a column of the site's own that nothing fills,
+    or a value that does not fit. The log says which."""
+
+    code = "row-refused"
+
+    def __init__(self, column: str = "") -> None:
+        what = f"nothing fills its column {column}" if column else "its log says why"
+        super().__init__(f"the server's database refuses the new upload: {what}")
+        self.column = column
 
 
 class StoreError(TransientError):

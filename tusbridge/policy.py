@@ -93,6 +93,11 @@ class Policy:
         check_same_origin(request, self.options.CORS_ORIGINS)
         return self.actor_of(user)
 
+    def challenges(self, request: HttpRequest) -> tuple[str, ...]:
+        """The schemes by which clients log in, as a 401 names them in WWW-Authenticate (RFC 9110,
+        11.6.1). Override it together with ``authenticate``."""
+        return ("Session",)
+
     def can_create(self, actor: Actor, request: CreateRequest) -> bool:
         """Whether the actor may begin this upload; asked before a byte is read."""
         return True

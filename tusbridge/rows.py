@@ -5,6 +5,7 @@ is still the ORM's, for whatever model and database the site has. ``database_err
 the database's errors become ours.
 """
 
+import logging
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -28,15 +29,20 @@ from django.db.models import DurationField
 from django.db.models.signals import post_save, pre_save
 
 from tusbridge import carrying, drivers
-from tusbridge.errors import DatabaseUnavailable, StoreFull
+from tusbridge.errors import DatabaseUnavailable, RowRefused, StoreFull
 from tusbridge.models import AbstractUpload
 from tusbridge.statements import DatabaseNow, Insert, Slot, until
 
+logger = logging.getLogger("tusbridge")
+
 _PLACEHOLDER_ID = "0" * 32
-# MySQL's error for a character that a column's character set does not have, and what those are
-# with its ``utf8`` of three bytes.
-_NOT_IN_CHARSET = 1366
-_BEYOND_THREE_BYTES = re.compile("[\U00010000-\U0010ffff]")
+# What stands for characters that a database does not know: tried in turn, from those that few know
+# (MySQL's ``utf8`` of three bytes, PostgreSQL's text without NUL) to those beyond ASCII.
+_REPLACEMENTS = (
+    (re.compile("[\x00\ud800-\udfff\U00010000-\U0010ffff]"), "\ufffd"),
+    (re.compile("[^\x01-\xff]"), "_"),
+    (re.compile("[^\x01-\x7f]"), "_"),
+)
 # SQLite's level that syncs a write-ahead log at checkpoints alone
 _SYNCHRONOUS_NORMAL = 1
 _INSERT = Insert()
@@ -81,7 +87,9 @@ def is_certain(error: BaseException) -> bool:
     may go. An answer that was lost is not certain, nor is the end of a process in its midst."""
     if isinstance(error, DatabaseUnavailable):
         return error.is_refused
-    return isinstance(error, StoreFull | IntegrityError | DataError | ProgrammingError)
+    return isinstance(
+        error, StoreFull | RowRefused | IntegrityError | DataError | ProgrammingError | ValueError
+    )
 
 
 def _drop_broken(using: str) -> None:
@@ -160,21 +168,37 @@ def insert_row(upload: AbstractUpload, *, lease_ttl: float | None = None) -> Non
     name as it was sent.
 
     :raises IntegrityError: a unique key is taken.
+    :raises RowRefused: the database takes no such row.
     :raises DatabaseUnavailable: it may be there or not.
     """
     using = database_of(type(upload))
+    vendor = connections[using].vendor
     with database_errors(using):
-        try:
-            _insert(upload, using, lease_ttl)
-        except (DataError, OperationalError) as error:
-            if error.args[:1] != (_NOT_IN_CHARSET,):
-                raise
-            upload.filename = _BEYOND_THREE_BYTES.sub("\ufffd", upload.filename)
-            upload.content_type = _BEYOND_THREE_BYTES.sub("\ufffd", upload.content_type)
-            _insert(upload, using, lease_ttl)
+        for pattern, replacement in _REPLACEMENTS:
+            try:
+                _insert(upload, using, lease_ttl)
+            except (DataError, OperationalError, ValueError) as error:
+                if not drivers.is_about_text(vendor, error):
+                    raise
+                upload.filename = pattern.sub(replacement, upload.filename)
+                upload.content_type = pattern.sub(replacement, upload.content_type)
+            else:
+                return
+        _insert(upload, using, lease_ttl)
 
 
 def _insert(upload: AbstractUpload, using: str, lease_ttl: float | None) -> None:
+    try:
+        _insert_as_it_is(upload, using, lease_ttl)
+    except (IntegrityError, DataError) as error:
+        vendor = connections[using].vendor
+        if drivers.is_taken(vendor, error) or drivers.is_about_text(vendor, error):
+            raise
+        logger.exception("row-refused", extra={"model": upload._meta.label})
+        raise RowRefused(drivers.empty_column(vendor, error)) from error
+
+
+def _insert_as_it_is(upload: AbstractUpload, using: str, lease_ttl: float | None) -> None:
     is_inside = connections[using].in_atomic_block
     upload.note_owner()
     with transaction.atomic(using=using) if is_inside else nullcontext():

@@ -478,8 +478,15 @@ class UploadService:
             upload = Concatenation(self).go_on(upload)
         if upload.completes_itself:
             upload = self.settle_soon(upload)
+        self.check_readable(upload)
+        return upload
+
+    def check_readable(self, upload: AbstractUpload) -> None:
+        """Whether the upload, as it is, is a file to be read. Raises what :meth:`read` does."""
+        if upload.is_part:
+            raise PartialUpload
         if upload.is_complete and upload.file.name:
-            return upload
+            return
         if upload.is_complete:
             raise UploadNotFound
         if upload.offset == upload.length and upload.completes_itself:

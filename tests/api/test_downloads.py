@@ -11,7 +11,7 @@ from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.test import RequestFactory
 
 from tusbridge.api.downloads import download
-from tusbridge.errors import RangeNotSatisfiable
+from tusbridge.errors import PreconditionFailed, RangeNotSatisfiable
 from tusbridge.models import AbstractUpload
 from tusbridge.service import UploadService
 
@@ -20,6 +20,9 @@ ETAG = f'"{UPLOAD_ID}"'
 DATA = b"0123456789"
 COMPLETED = datetime(2026, 5, 6, 7, 8, 9, 999_999, tzinfo=UTC)
 COMPLETED_TEXT = "Wed, 06 May 2026 07:08:09 GMT"
+BEFORE, AFTER = "Wed, 06 May 2026 07:08:08 GMT", "Wed, 06 May 2026 07:08:10 GMT"
+# the same second, as older programs write it (RFC 9110, 5.6.7)
+RFC_850, ASCTIME = "Wednesday, 06-May-26 07:08:09 GMT", "Wed May  6 07:08:09 2026"
 
 
 @dataclass
@@ -191,6 +194,87 @@ def test_what_the_client_does_not_have_is_sent(condition: str) -> None:
 def test_what_the_client_has_is_not_sent_in_ranges_either() -> None:
     assert get(if_none_match=ETAG, range="bytes=0-1").status_code == 304
     assert get(if_none_match=ETAG, range="bytes=99-").status_code == 304
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"if_match": '"other"'}, id="rfc-9110-13.1.1-another"),
+        pytest.param({"if_match": f"W/{ETAG}"}, id="rfc-9110-13.1.1-strong-comparison"),
+        pytest.param({"if_match": ""}, id="rfc-9110-13.1.1-no-tag"),
+        pytest.param({"if_match": "nonsense"}, id="rfc-9110-13.1.1-nonsense"),
+        pytest.param({"if_unmodified_since": BEFORE}, id="rfc-9110-13.1.4-changed-since"),
+        pytest.param(
+            {"if_match": '"x"', "if_unmodified_since": AFTER}, id="rfc-9110-13.2.2-step-1"
+        ),
+        pytest.param({"if_match": '"x"', "if_none_match": ETAG}, id="rfc-9110-13.2.2-before-304"),
+        pytest.param({"if_match": '"x"', "range": "bytes=99-"}, id="rfc-9110-13.2.2-before-416"),
+        pytest.param({"if_unmodified_since": BEFORE, "range": "bytes=0-1"}, id="with-a-range"),
+    ],
+)
+def test_a_precondition_that_does_not_hold_is_412_and_opens_nothing(fields: dict[str, str]) -> None:
+    service = FakeService()
+    with pytest.raises(PreconditionFailed) as caught:
+        get(service=service, **fields)
+    assert caught.value.name in {"If-Match", "If-Unmodified-Since"}
+    assert service.asked == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"if_match": ETAG}, id="the-same"),
+        pytest.param({"if_match": f'"other", {ETAG}'}, id="in-a-list"),
+        pytest.param({"if_match": "*"}, id="any"),
+        pytest.param({"if_unmodified_since": COMPLETED_TEXT}, id="the-same-second"),
+        pytest.param({"if_unmodified_since": AFTER}, id="later"),
+        pytest.param({"if_unmodified_since": "nonsense"}, id="rfc-9110-13.1.4-no-date"),
+        pytest.param(
+            {"if_match": ETAG, "if_unmodified_since": BEFORE}, id="rfc-9110-13.2.2-ignored"
+        ),
+        pytest.param({"if_modified_since": BEFORE}, id="modified"),
+        pytest.param({"if_modified_since": "nonsense"}, id="rfc-9110-13.1.3-no-date"),
+        pytest.param({"if_none_match": '"x"', "if_modified_since": AFTER}, id="rfc-9110-13.1.3"),
+    ],
+)
+def test_a_precondition_that_holds_gives_the_bytes(fields: dict[str, str]) -> None:
+    response = get(**fields)
+    assert response.status_code == 200
+    assert bytes_of(response) == DATA
+
+
+@pytest.mark.parametrize("since", [COMPLETED_TEXT, AFTER, RFC_850, ASCTIME])
+def test_what_did_not_change_since_is_not_sent_again(since: str) -> None:
+    service = FakeService()
+    response = get(service=service, if_modified_since=since)
+    assert response.status_code == 304
+    assert response["ETag"] == ETAG
+    assert response["Last-Modified"] == COMPLETED_TEXT
+    assert service.asked == []
+
+
+@pytest.mark.parametrize("name", ["if_modified_since", "if_unmodified_since"])
+@pytest.mark.parametrize("since", [BEFORE, AFTER])
+def test_without_a_time_of_its_own_a_file_is_compared_with_none(name: str, since: str) -> None:
+    assert get(FakeUpload(completed_on=None), **{name: since}).status_code == 200
+
+
+@pytest.mark.parametrize("date", [COMPLETED_TEXT, RFC_850])
+def test_a_range_of_the_same_date_goes_on(date: str) -> None:
+    response = get(range="bytes=5-", if_range=date)
+    assert response.status_code == 206
+    assert bytes_of(response) == b"56789"
+
+
+@pytest.mark.parametrize("date", [BEFORE, AFTER])
+def test_a_range_of_another_date_begins_anew(date: str) -> None:
+    assert get(range="bytes=5-", if_range=date).status_code == 200
+
+
+def test_a_range_is_for_get_alone() -> None:
+    request = RequestFactory().head("/files/x", headers={"Range": "bytes=5-"})
+    response = download(request, FakeService(), FakeUpload())  # type: ignore[arg-type]
+    assert (response.status_code, response["Content-Length"]) == (200, str(len(DATA)))
 
 
 def test_a_range_of_the_same_upload_goes_on() -> None:

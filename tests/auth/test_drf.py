@@ -14,6 +14,7 @@ from rest_framework.authentication import (
     BaseAuthentication,
     BasicAuthentication,
     SessionAuthentication,
+    TokenAuthentication,
 )
 from rest_framework.exceptions import NotAuthenticated, Throttled
 from rest_framework.test import APIClient
@@ -201,3 +202,35 @@ class TestRefusals:
 )
 def test_it_is_known_whether_tokens_are_checked(policy: type[DRFPolicy], checks: bool) -> None:
     assert policy(Options()).checks_csrf_tokens is checks
+
+
+class Keyword(TokenAuthentication):
+    """As sites rename it."""
+
+    keyword = "Knock"
+
+
+@pytest.mark.parametrize(
+    ("classes", "challenge"),
+    [
+        ((TokenAuthentication,), "Token"),
+        ((Keyword,), "Knock"),
+        ((BasicAuthentication,), 'Basic realm="api"'),
+        ((SessionAuthentication,), "Session"),
+        (
+            (SessionAuthentication, TokenAuthentication, BasicAuthentication),
+            'Token, Basic realm="api"',
+        ),
+    ],
+)
+def test_a_401_names_the_schemes_of_its_classes(
+    tusbridge_settings: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    classes: tuple[type, ...],
+    challenge: str,
+) -> None:
+    tusbridge_settings(POLICY="tusbridge.auth.drf.DRFPolicy", ALLOW_ANONYMOUS=False)
+    monkeypatch.setattr(DRFPolicy, "authentication_classes", classes)
+    response = create(Client())
+    assert response.status_code == 401
+    assert response["WWW-Authenticate"] == challenge

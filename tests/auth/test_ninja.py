@@ -403,3 +403,24 @@ class TestSettings:
     )
     def test_it_is_known_whether_tokens_are_checked(self, auth: Any, checks: bool) -> None:
         assert self.made(auth).checks_csrf_tokens is checks
+
+
+@pytest.mark.parametrize(
+    ("auth", "challenges"),
+    [
+        (Bearer, ("Bearer",)),
+        (Basic, ('Basic realm="uploads"',)),
+        (Key, ("ApiKey",)),
+        (Cookie, ("Session",)),
+        (django_auth, ("Session",)),
+        ((Key, Bearer, Bearer), ("ApiKey", "Bearer")),
+        (user_named, ("Bearer",)),
+    ],
+)
+def test_a_401_names_the_schemes_of_its_callables(
+    auth: Any, challenges: tuple[str, ...], rf: Any
+) -> None:
+    policy = type(
+        "Made", (NinjaAuthPolicy,), {"auth": (auth if isinstance(auth, tuple) else [auth])}
+    )
+    assert policy(Options()).challenges(rf.get("/")) == challenges

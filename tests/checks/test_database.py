@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connections, models
+from django.test.utils import isolate_apps
 
 from tests.checks.support import ids
 from tests.support.serve import require
+from tusbridge.checks import database
+from tusbridge.conf import Options
+from tusbridge.models import AbstractUpload
 
 
 class ToChecked:
@@ -103,3 +107,41 @@ class TestDatabase:
         assert ids() == []
         postgresql(CONN_MAX_AGE=age)
         assert ids() == ["W005"]
+
+
+@isolate_apps("tests.gallery")
+def test_columns_that_nothing_fills_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Demanding(AbstractUpload):
+        campaign = models.IntegerField()
+        note = models.CharField(max_length=9)
+        maybe = models.IntegerField(null=True)
+        zero = models.IntegerField(default=0)
+        dated = models.DateField(auto_now_add=True)
+
+        class Meta:
+            app_label = "gallery"
+
+    monkeypatch.setattr(database, "get_upload_model", lambda: Demanding)
+    (found,) = database.check_model(Options())
+    assert found.id == "tusbridge.W040"
+    assert "default: campaign. " in found.msg
+
+
+@isolate_apps("tests.gallery")
+def test_a_save_of_the_sites_own_may_fill_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Filled(AbstractUpload):
+        campaign = models.IntegerField()
+
+        class Meta:
+            app_label = "gallery"
+
+        def save(self, *args: Any, **kwargs: Any) -> None:
+            self.campaign = 7
+            super().save(*args, **kwargs)
+
+    monkeypatch.setattr(database, "get_upload_model", lambda: Filled)
+    assert list(database.check_model(Options())) == []
+
+
+def test_the_model_that_comes_along_needs_nothing() -> None:
+    assert list(database.check_model(Options())) == []

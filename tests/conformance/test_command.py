@@ -382,3 +382,42 @@ def test_the_checks_see_over_tls_what_they_see_without(run: Run, certify: Certif
         told = json.loads(run(*words)[1])
     failed = {check["id"]: check["reason"] for check in told["checks"] if check["reason"]}
     assert failed == {}
+
+
+def test_a_login_goes_to_its_own_origin_only(run: Run) -> None:
+    """Wherever a Location leads."""
+    logins: list[str | None] = []
+
+    def elsewhere(request: Request) -> Answer:
+        logins.append(request.fields.get("Authorization"))
+        return Answer(status=404)
+
+    with serving(elsewhere) as other:
+
+        class Leading(Reference):
+            def answer(self, request: Request) -> Answer:
+                answer = super().answer(request)
+                if "Location" in answer.fields:
+                    answer.fields["Location"] = f"{other}/files/x"
+                return answer
+
+        with serving(Leading().answer) as address:
+            run(f"{address}/files/", *LOGIN, "--only", "row-048-create")
+    assert logins
+    assert set(logins) == {None}
+
+
+def test_a_server_cannot_write_to_the_terminal(run: Run) -> None:
+    class Painting(Reference):
+        def answer(self, request: Request) -> Answer:
+            answer = super().answer(request)
+            if request.method == "HEAD":
+                answer.fields["Upload-Offset"] = "\x1b]0;owned\x07\x1b[2J"
+            return answer
+
+    with serving(Painting().answer) as address:
+        status, out, _ = run(f"{address}/files/", *LOGIN, "--only", "row-0", "--verbose")
+    assert status == 1
+    assert "owned" in out
+    assert "\x1b" not in out
+    assert "\x07" not in out

@@ -20,9 +20,11 @@ from tusbridge.errors import (
     AmbiguousBody,
     HostNotAllowed,
     MethodNotAllowed,
+    Unauthenticated,
     UploadError,
     UploadNotFound,
 )
+from tusbridge.policy import get_policy
 from tusbridge.protocol import tus
 from tusbridge.protocol.fields import render_date
 from tusbridge.protocol.rules import Limits
@@ -45,10 +47,14 @@ _REASONS = {460: "Checksum Mismatch"}
 class Fields(Mapping[str, str]):
     """A request's header fields by lower-case name, read where Django keeps them."""
 
-    def __init__(self, meta: Mapping[str, Any]) -> None:
+    def __init__(self, meta: Mapping[str, Any], unknown: frozenset[str] = frozenset()) -> None:
+        """:param unknown: names that are to be taken as not sent."""
         self._meta = meta
+        self._unknown = unknown
 
     def __getitem__(self, name: str) -> str:
+        if name in self._unknown:
+            raise KeyError(name)
         key = name.upper().replace("-", "_")
         if key not in {"CONTENT_TYPE", "CONTENT_LENGTH"}:
             key = f"HTTP_{key}"
@@ -126,10 +132,14 @@ def _dispatch(
         can_concat = get_store(options.STORAGE, options).supports_concat
         limits = Limits(max_length=options.MAX_LENGTH)
         trailers = has_trailers(getattr(request, "environ", None))
-        return respond(tus.render_options(limits, can_concat=can_concat, has_trailers=trailers))
+        offer = tus.render_options(
+            limits, can_concat=can_concat, has_trailers=trailers, announced=options.EXTENSIONS
+        )
+        return respond(offer)
     # a browser's download names no version; every other request does
     if request.method != "GET" or "tus-resumable" in fields:
         tus.check_version(fields)
+    methods = tus.known_methods(methods, options.EXTENSIONS)
     if request.method not in methods:
         raise MethodNotAllowed(methods)
     return view(request, *args, **kwargs)
@@ -168,7 +178,12 @@ def respond(answer: Answer) -> HttpResponse:
 def error_response(request: HttpRequest, error: UploadError) -> HttpResponse:
     """The protocol's answer to an error; the only place where errors become responses."""
     options = get_options()
-    answer = tus.render_error(error, request.method or "", gone_status=options.EXPIRED_STATUS)
+    answer = tus.render_error(
+        error,
+        request.method or "",
+        gone_status=options.EXPIRED_STATUS,
+        challenges=_challenges(request, error, options),
+    )
     response = respond(answer)
     expires_at = getattr(request, "tusbridge_expires_at", None)
     if expires_at is not None:
@@ -192,6 +207,12 @@ def name_refused_host(request: HttpRequest, response: HttpResponseBase) -> HttpR
     return response
 
 
+def _challenges(request: HttpRequest, error: UploadError, options: Options) -> tuple[str, ...]:
+    if not isinstance(error, Unauthenticated):
+        return ()
+    return get_policy(options).challenges(request)
+
+
 def internal_error(request: HttpRequest, error: Exception) -> HttpResponse:
     """The answer to what should not have been raised: a mistake of ours, or of the site's."""
     logger.error("internal-error", exc_info=error)
@@ -209,9 +230,9 @@ def dress(request: HttpRequest, response: HttpResponseBase, options: Options) ->
     if request.method == "HEAD" and isinstance(response, HttpResponse):
         # private too, for the cache middleware of early Django 5.2 keeps whatever is not
         response["Cache-Control"] = "no-store, private"
+        # what GET would be answered with, of which middleware would make a 0
+        response.headers.setdefault("Content-Length", str(len(response.content)))
         response.content = b""
-        # of a resource whose GET is another thing, a length would tell nothing
-        del response["Content-Length"]
     add_cors_fields(request, response, options)
     return response
 

@@ -18,6 +18,7 @@ from tusbridge.api.feeding import Feeding, check_wanted, feed, is_at_hand
 from tusbridge.api.frame import Fields, error_response, respond
 from tusbridge.api.wsgi_input import has_trailers
 from tusbridge.body import BodyEnd
+from tusbridge.conf import get_options
 from tusbridge.errors import UploadError
 from tusbridge.models import AbstractUpload
 from tusbridge.protocol import rules, tus
@@ -32,14 +33,15 @@ def create(request: HttpRequest) -> Any:
     """Begin an upload, with its first bytes or all of them if you like."""
     service = UploadService()
     actor = service.policy.identify(request)
-    fields = Fields(request.META)
-    wanted = tus.parse_create(fields, has_trailers=_has_trailers(request))
+    fields = _known_fields(request, service)
+    takes_bytes = tus.is_announced("creation-with-upload", service.options.EXTENSIONS)
+    wanted = tus.parse_create(fields, has_trailers=_has_trailers(request), takes_bytes=takes_bytes)
     check_wanted(request)
     if wanted.concat == rules.FINAL:
         part_ids = [tus.parse_upload_url(url) for url in wanted.parts]
         return _created(request, service.concatenate(wanted, part_ids, actor), with_offset=False)
     if not wanted.has_body:
-        is_told = wanted.length == 0 or tus.names_bytes(fields)
+        is_told = takes_bytes and (wanted.length == 0 or tus.names_bytes(fields))
         return _created(request, service.create(wanted, actor), with_offset=is_told)
     appending = service.begin_create(wanted, actor, at_hand=is_at_hand(request))
     if actor.user_id is not None:
@@ -68,7 +70,19 @@ def head(request: HttpRequest, upload_id: str) -> Any:
     """The offset to go on from. 423 means: ask again soon, and keep the URL."""
     service = UploadService()
     upload = service.head(upload_id, service.policy.identify(request))
-    return respond(tus.render_head(_facts(upload)))
+    response = respond(tus.render_head(_facts(upload)))
+    response["Content-Length"] = str(_length_of_download(service, upload))
+    return response
+
+
+def _length_of_download(service: UploadService, upload: AbstractUpload) -> int:
+    """Bytes that a GET would be answered with: a HEAD may name no other number, and middleware adds
+    a 0 where it names none (RFC 9110, 8.6)."""
+    try:
+        service.check_readable(upload)
+    except UploadError as error:
+        return len(tus.render_error(error, "GET").body.encode())
+    return upload.offset
 
 
 @router.api_operation(["PATCH"], "{upload_id}", openapi_extra=doc.APPEND, summary="Append bytes")
@@ -79,7 +93,7 @@ def append(request: HttpRequest, upload_id: str) -> Any:
     upload = service.find_to_append(upload_id, actor)
     # every answer to a PATCH tells it, refusals too (tus 1.0.0, Upload-Expires)
     request.tusbridge_expires_at = _facts(upload).expires_at  # type: ignore[attr-defined]
-    wanted = tus.parse_append(Fields(request.META), has_trailers=_has_trailers(request))
+    wanted = tus.parse_append(_known_fields(request, service), has_trailers=_has_trailers(request))
     check_wanted(request)
     wait = getattr(request, "tusbridge_wait", BUSY_PATIENCE_SECONDS)
     appending = service.begin_append(upload, wanted, actor, wait=wait, at_hand=is_at_hand(request))
@@ -128,8 +142,20 @@ def _absolute(request: HttpRequest, path: str, base: bool | str) -> str:
     return request.build_absolute_uri(path) if base else path
 
 
+def _known_fields(request: HttpRequest, service: UploadService) -> Fields:
+    """The request's fields without those of extensions that are not announced."""
+    unknown = tus.unknown_fields(request.method or "", service.options.EXTENSIONS)
+    return Fields(request.META, unknown)
+
+
 def _has_trailers(request: HttpRequest) -> bool:
-    return has_trailers(getattr(request, "environ", None))
+    is_known = tus.is_announced(tus.TRAILER_EXTENSION, get_options().EXTENSIONS)
+    return is_known and has_trailers(getattr(request, "environ", None))
+
+
+def _tells_expiry(upload: AbstractUpload) -> bool:
+    is_known = tus.is_announced("expiration", get_options().EXTENSIONS)
+    return is_known and not upload.is_finished
 
 
 def _facts(upload: AbstractUpload) -> UploadFacts:
@@ -137,7 +163,7 @@ def _facts(upload: AbstractUpload) -> UploadFacts:
         offset=None if upload.is_waiting else upload.offset,
         length=upload.length,
         metadata=upload.metadata,
-        expires_at=None if upload.is_finished else upload.expires_at,
+        expires_at=upload.expires_at if _tells_expiry(upload) else None,
         concat=(upload.parts or {}).get("field", "") if upload.part_ids else upload.concat,
     )
 

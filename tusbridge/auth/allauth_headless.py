@@ -17,6 +17,10 @@ class AllauthHeadlessPolicy(NinjaAuthPolicy):
     takes_sessions = True
     credential_fields: ClassVar[tuple[str, ...]] = ("HTTP_AUTHORIZATION", "HTTP_X_SESSION_TOKEN")
 
+    def challenges(self, request: HttpRequest) -> tuple[str, ...]:
+        """A session, by its token or its cookie."""
+        return Policy.challenges(self, request)
+
     def nobody(self, request: HttpRequest) -> Actor:
         """The session's user, where no credentials came."""
         if any(field in request.META for field in self.credential_fields):

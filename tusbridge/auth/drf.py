@@ -47,6 +47,12 @@ class DRFPolicy(CredentialsPolicy):
         user = self._user_of(request)
         return self.actor_of(user) if is_user(user) else self.nobody(request)
 
+    def challenges(self, request: HttpRequest) -> tuple[str, ...]:
+        """What the classes say themselves; sessions say nothing."""
+        wrapped = _BodilessRequest(request)
+        said = (cls().authenticate_header(wrapped) for cls in self.classes)
+        return tuple(dict.fromkeys(filter(None, said))) or super().challenges(request)
+
     def _user_of(self, request: HttpRequest) -> Any:
         try:
             with without_form(request), user_database_errors():

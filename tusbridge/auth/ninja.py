@@ -61,6 +61,10 @@ class NinjaAuthPolicy(CredentialsPolicy):
                     return self._actor(found, None if after is before else after)
         return self.nobody(request)
 
+    def challenges(self, request: HttpRequest) -> tuple[str, ...]:
+        """The scheme of each of ``auth``, by what ninja documents of it."""
+        return tuple(dict.fromkeys(map(_challenge_of, self._callbacks)))
+
     def user_of(self, found: Any) -> Any:
         """The user behind what a callable gave: that itself, or its ``user``. Override it where
         a callable gives something else; None where there is none."""
@@ -126,6 +130,17 @@ def _has_key(callback: Any, request: HttpRequest) -> bool:
     is_there = bool(named) and named in sources.get(getattr(callback, "openapi_in", None), ())
     header = getattr(callback, "header", None)
     return is_there or (isinstance(header, str) and header in request.headers)
+
+
+def _challenge_of(callback: Callback) -> str:
+    scheme = getattr(callback, "openapi_scheme", None)
+    if scheme is not None:
+        # Basic asks for a realm (RFC 7617, 2)
+        return 'Basic realm="uploads"' if scheme == "basic" else str(scheme).capitalize()
+    where = getattr(callback, "openapi_in", None)
+    if where is not None:
+        return "Session" if where == "cookie" else "ApiKey"
+    return "Bearer"
 
 
 def _is_asynchronous(callback: Callback) -> bool:

@@ -188,6 +188,13 @@ DAPHNE = Finding(
     hint="Serve uploads by uvicorn or granian, with TusbridgeASGI (docs/servers.md). If daphne is "
     "there for runserver only, silence this check.",
 )
+EMPTY_COLUMN = Finding(
+    id="W040",
+    text="{model} has columns that have to be filled and have no default: {columns}. tus gives them "
+    "no value, so each upload that it begins is refused (row-refused).",
+    hint="Give them a default, db_default or null=True. If save(), a receiver of pre_save or the "
+    "database fills them, silence this check.",
+)
 
 ANONYMOUS = Finding(
     id="W020",

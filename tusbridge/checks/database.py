@@ -7,10 +7,11 @@ from typing import Any
 from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
+from django.db.models.fields import AutoFieldMixin
 
 from tusbridge.checks import catalogue
 from tusbridge.conf import Options
-from tusbridge.models import get_upload_model
+from tusbridge.models import AbstractUpload, get_upload_model
 from tusbridge.rows import database_of
 
 _WAL = re.compile(r"journal_mode\s*=\s*['\"]?wal\b", re.IGNORECASE)
@@ -21,11 +22,25 @@ _WAL_VERSIONS = b"\x02\x02"
 
 
 def check_model(options: Options) -> Iterator[CheckMessage]:
-    """Whether the model is one for uploads."""
+    """Whether the model is one for uploads, of which tus can make rows."""
     try:
-        get_upload_model()
+        model = get_upload_model()
     except ImproperlyConfigured as error:
         yield catalogue.WRONG_MODEL(why=error)
+        return
+    columns = [field.name for field in model._meta.concrete_fields if _stays_empty(field)]
+    # the owner is asked for by a check of its own: anonymous uploads have none
+    columns = [name for name in columns if name != "user"]
+    if columns and model.save is AbstractUpload.save:
+        yield catalogue.EMPTY_COLUMN(model=model._meta.label, columns=", ".join(columns))
+
+
+def _stays_empty(field: Any) -> bool:
+    """Whether an instance that is made without a value for the field cannot be stored."""
+    is_filled = field.auto_created or field.generated or field.has_db_default()
+    is_dated = getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)
+    is_key = field.primary_key and isinstance(field, AutoFieldMixin)
+    return not (field.null or is_filled or is_dated or is_key or field.get_default() is not None)
 
 
 def check_database(options: Options) -> Iterator[CheckMessage]:

@@ -5,9 +5,10 @@
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from tusbridge import errors
@@ -35,6 +36,21 @@ EXTENSIONS: tuple[str, ...] = (
 TRAILER_EXTENSION = "checksum-trailer"
 # Only where the store can join uploads.
 CONCAT_EXTENSIONS = ("concatenation", "concatenation-unfinished")
+ALL_EXTENSIONS = (*EXTENSIONS, TRAILER_EXTENSION, *CONCAT_EXTENSIONS)
+# What an extension means nothing without.
+_STANDS_ON = {
+    "creation-with-upload": "creation",
+    "creation-defer-length": "creation",
+    TRAILER_EXTENSION: "checksum",
+    "concatenation-unfinished": "concatenation",
+}
+# Request fields that mean nothing where their extension is not announced; of a PATCH, one more.
+_FIELDS_OF = {
+    "checksum": {"upload-checksum"},
+    "creation-defer-length": {"upload-defer-length"},
+    "concatenation": {"upload-concat"},
+}
+_LENGTH_OF_PATCH = "upload-length"
 # Partial uploads that one final upload may be made of.
 MAX_PARTS = 1000
 UPLOAD_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -94,6 +110,7 @@ STATUS: Mapping[type[errors.UploadError], int] = {
     errors.UploadGone: 410,
     errors.LengthRequired: 411,
     errors.UnsupportedVersion: 412,
+    errors.PreconditionFailed: 412,
     errors.TooLarge: 413,
     errors.QuotaExceeded: 413,
     errors.UnsupportedMediaType: 415,
@@ -105,6 +122,7 @@ STATUS: Mapping[type[errors.UploadError], int] = {
     errors.TooManyRequests: 429,
     errors.ChecksumMismatch: 460,
     errors.BodyAlreadyRead: 500,
+    errors.RowRefused: 500,
     errors.BodyTimeout: 503,
     errors.ServerStopping: 503,
     errors.DatabaseUnavailable: 503,
@@ -115,6 +133,51 @@ STATUS: Mapping[type[errors.UploadError], int] = {
     errors.NameBusy: 503,
     errors.StoreFull: 507,
 }
+
+
+def check_extensions(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Extensions that may be announced together; None stands for all.
+
+    :raises ValueError: one is unknown, ``creation`` or what another one stands on is missing.
+    """
+    if names is None:
+        return None
+    for name in names:
+        if name not in ALL_EXTENSIONS:
+            raise ValueError(f"unknown extension {name!r}: use {', '.join(ALL_EXTENSIONS)}")
+        if _STANDS_ON.get(name, name) not in names:
+            raise ValueError(f"{name} needs {_STANDS_ON[name]}")
+    if "creation" not in names:
+        raise ValueError("creation is missing: without it no upload can be made")
+    return names
+
+
+def is_announced(extension: str, names: Collection[str] | None) -> bool:
+    """Whether an extension is among those that a site announces; None stands for all."""
+    return names is None or extension in names
+
+
+@lru_cache(maxsize=8)
+def unknown_fields(method: str, names: tuple[str, ...] | None) -> frozenset[str]:
+    """Request fields, in lower case, that belong to extensions which are not announced."""
+    if names is None:
+        return frozenset()
+    found = {
+        field
+        for extension, fields in _FIELDS_OF.items()
+        if extension not in names
+        for field in fields
+    }
+    if method == "PATCH" and "creation-defer-length" not in names:
+        found.add(_LENGTH_OF_PATCH)
+    return frozenset(found)
+
+
+def known_methods(methods: tuple[str, ...], names: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The methods of a resource that are left where only these extensions are announced."""
+    if is_announced("termination", names):
+        return methods
+    return tuple(method for method in methods if method != "DELETE")
 
 
 def check_version(fields: Fields) -> None:
@@ -129,9 +192,15 @@ def effective_method(method: str, fields: Fields) -> str:
     return override.upper() if override else method
 
 
-def parse_create(fields: Fields, *, has_trailers: bool = False) -> CreateRequest:
+def parse_create(
+    fields: Fields, *, has_trailers: bool = False, takes_bytes: bool = True
+) -> CreateRequest:
     """The fields of a creation (tus 1.0.0, creation, creation-with-upload, creation-defer-length
-    and concatenation); ``has_trailers`` where the server hands them over.
+    and concatenation); ``has_trailers`` where the server hands them over. A body is not the
+    upload's unless the server ``takes_bytes`` with a creation.
+
+    Upload-Checksum is about the body of a request (tus 1.0.0, checksum): without one it says
+    nothing, though some clients send the whole file's.
 
     :raises InvalidField: a field is malformed or missing, or two exclude each other.
     :raises UnsupportedMediaType: a body that is not for the upload.
@@ -141,7 +210,7 @@ def parse_create(fields: Fields, *, has_trailers: bool = False) -> CreateRequest
     length = _parse_create_length(fields, is_final=concat == FINAL)
     text = fields.get("upload-metadata", "")
     metadata = parse_metadata(text)
-    content_length = parse_content_length(fields)
+    content_length = parse_content_length(fields) if takes_bytes else 0
     has_body = content_length != 0
     if has_body and concat == FINAL:
         raise errors.FinalUpload
@@ -154,8 +223,8 @@ def parse_create(fields: Fields, *, has_trailers: bool = False) -> CreateRequest
         content_type=_first_text(metadata, "filetype", "type"),
         has_body=has_body,
         content_length=content_length,
-        checksum=fields.get("upload-checksum"),
-        checksum_follows=has_trailers and _checksum_follows(fields),
+        checksum=fields.get("upload-checksum") if has_body else None,
+        checksum_follows=has_body and has_trailers and _checksum_follows(fields),
         concat=concat,
         concat_field=fields.get("upload-concat", ""),
         parts=parts,
@@ -301,21 +370,26 @@ def _first_text(metadata: Mapping[str, bytes], *keys: str) -> str:
 
 
 def render_options(
-    limits: Limits, *, can_concat: bool = True, has_trailers: bool = False
+    limits: Limits,
+    *,
+    can_concat: bool = True,
+    has_trailers: bool = False,
+    announced: Collection[str] | None = None,
 ) -> Answer:
-    """What the server offers (tus 1.0.0, OPTIONS)."""
+    """What the server offers (tus 1.0.0, OPTIONS): of the extensions that it has, those that are to
+    be ``announced``; None stands for all."""
     extensions = EXTENSIONS
     extensions += (TRAILER_EXTENSION,) if has_trailers else ()
     extensions += CONCAT_EXTENSIONS if can_concat else ()
-    return Answer(
-        status=200,
-        fields={
-            "Tus-Version": VERSION,
-            "Tus-Extension": render_list(extensions),
-            "Tus-Max-Size": str(limits.max_length),
-            "Tus-Checksum-Algorithm": render_list(tuple(ALGORITHMS)),
-        },
-    )
+    extensions = tuple(name for name in extensions if is_announced(name, announced))
+    fields = {
+        "Tus-Version": VERSION,
+        "Tus-Extension": render_list(extensions),
+        "Tus-Max-Size": str(limits.max_length),
+    }
+    if "checksum" in extensions:
+        fields["Tus-Checksum-Algorithm"] = render_list(tuple(ALGORITHMS))
+    return Answer(status=200, fields=fields)
 
 
 def render_created(facts: UploadFacts, location: str, *, with_offset: bool) -> Answer:
@@ -352,9 +426,16 @@ def render_terminated() -> Answer:
     return Answer(status=204, fields={})
 
 
-def render_error(error: errors.UploadError, method: str, *, gone_status: int = 410) -> Answer:
+def render_error(
+    error: errors.UploadError,
+    method: str,
+    *,
+    gone_status: int = 410,
+    challenges: Collection[str] = (),
+) -> Answer:
     """An error as this protocol tells it: one line, ``code: text``.
 
+    ``challenges`` are the schemes by which a client can log in (RFC 9110, 11.6.1).
     ``gone_status`` is what an expired upload answers: tus-java-client begins anew only on 404.
     """
     status = next(STATUS[cls] for cls in type(error).__mro__ if cls in STATUS)
@@ -372,7 +453,7 @@ def render_error(error: errors.UploadError, method: str, *, gone_status: int = 4
     elif isinstance(error, errors.RangeNotSatisfiable):
         fields["Content-Range"] = f"bytes */{error.length}"
     elif isinstance(error, errors.Unauthenticated):
-        fields["WWW-Authenticate"] = "Bearer"
+        fields["WWW-Authenticate"] = ", ".join(challenges)
     elif isinstance(error, errors.UploadGone):
         status = gone_status
     return Answer(status=status, fields=fields, body=f"{error.code}: {text}\n")

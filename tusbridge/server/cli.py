@@ -106,6 +106,12 @@ def _place_options(command: Any) -> Any:
     help="What an acknowledged byte survives: a power cut, or a crash of the server.",
 )
 @_option(
+    "--extensions",
+    metavar="NAMES",
+    help="Extensions of tus to announce, with commas between them, such as creation,termination; "
+    "all others are taken as unknown.  [default: all]",
+)
+@_option(
     "--cors-origin",
     metavar="ORIGIN",
     multiple=True,

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from tusbridge.conf import DAY_SECONDS, DEFAULT_MAX_LENGTH, FieldName
 from tusbridge.origins import normalise_base_url, normalise_host_name, normalise_origin
 from tusbridge.protocol.fields import MAX_INTEGER
+from tusbridge.protocol.tus import check_extensions
 from tusbridge.texts import parse_duration, parse_size
 
 # Where the admin is.
@@ -61,6 +62,12 @@ Size = Annotated[int, BeforeValidator(parse_size)]
 SizeLimit = Annotated[int | None, BeforeValidator(_parse_limit)]
 Duration = Annotated[float | None, BeforeValidator(parse_duration)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parse_list)]
+ExtensionNames = Annotated[
+    tuple[str, ...] | None,
+    NoDecode,
+    BeforeValidator(_parse_list),
+    AfterValidator(check_extensions),
+]
 Origins = Annotated[Names, AfterValidator(_parse_origins)]
 HostNames = Annotated[Names, AfterValidator(_parse_host_names)]
 BaseUrl = Annotated[str, AfterValidator(_parse_base_url)]
@@ -100,6 +107,7 @@ class ServerConfig(BaseSettings):
     user_creations_per_minute: int | None = Field(None, ge=1, le=MAX_INTEGER)
     max_total_bytes: SizeLimit = None
     expire_after: Duration = DAY_SECONDS
+    extensions: ExtensionNames = None
     durability: Literal["power", "process"] = "power"
     cors_origin: Origins = ()
     cors_allow_header: FieldNames = ()

@@ -48,6 +48,10 @@ class TokenPolicy(Policy):
             raise Unauthenticated
         return Actor(user_id=user_id)
 
+    def challenges(self, request: HttpRequest) -> tuple[str, ...]:
+        """Bearer tokens."""
+        return ("Bearer",)
+
     def _nobody(self, request: HttpRequest) -> Actor:
         """:raises Unauthenticated: the request needs a token."""
         if CONFIG.anonymous == "this machine" and (sign := sign_of_others(request)):

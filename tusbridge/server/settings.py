@@ -143,6 +143,7 @@ TUSBRIDGE = {
     "UPLOAD_TO": "uploads",
     "MAX_LENGTH": CONFIG.max_length,
     "EXPIRE_AFTER": CONFIG.expire_after,
+    "EXTENSIONS": CONFIG.extensions,
     "DURABILITY": CONFIG.durability,
     "READ_TIMEOUT": CONFIG.read_timeout or DAY_SECONDS,
     "MIN_BODY_RATE": CONFIG.min_body_rate,
