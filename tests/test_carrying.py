@@ -127,7 +127,7 @@ def test_R12_a_scope_that_gets_no_answer(  # noqa: N802
     def scope(request: HttpRequest) -> AbstractContextManager[None]:
         raise OperationalError
 
-    monkeypatch.setattr("tusbridge.carrying._scopes", lambda: (scope,))
+    monkeypatch.setattr(sys.modules["site_scopes"], "scope", scope)
     with serving(request("/a")):
         carrier = Carrier()
     with pytest.raises(DatabaseUnavailable):
@@ -198,8 +198,8 @@ def test_a_connection_that_the_site_has_opened_stays_open() -> None:
         assert connection.connection is None
     connection.ensure_connection()
     with serving(request()):
-        assert kept() == {"default"}
-        assert elsewhere(kept) == frozenset()
+        assert "default" in kept()
+        assert "default" not in elsewhere(kept)
         release_connections()
         assert connection.connection is not None
     release_connections()

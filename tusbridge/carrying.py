@@ -8,11 +8,11 @@ site names scopes in ``TUSBRIDGE["REQUEST_SCOPES"]``, which are entered around e
 
 import logging
 import threading
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Container, Hashable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar, copy_context
 from functools import lru_cache, partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from asgiref.sync import _restore_context
 from django.conf import settings
@@ -37,7 +37,7 @@ Middleware = Callable[[Callable[[HttpRequest], Any]], Callable[[HttpRequest], An
 class _Place:
     """The thread's part of a request: its view, or one step of its append."""
 
-    def __init__(self, request: HttpRequest, kept: frozenset[str] = frozenset()) -> None:
+    def __init__(self, request: HttpRequest, kept: Container[str] = ()) -> None:
         self.request = request
         # aliases of connections that stay open, for the site may have set something on them
         self.kept = kept
@@ -45,17 +45,17 @@ class _Place:
         self._entered: ExitStack | None = None
         self._is_busy = False
 
-    def enter(self) -> None:
+    def enter(self, scopes: tuple[Scope, ...]) -> None:
         """Enter the scopes.
 
         :raises DatabaseUnavailable: one of them got no answer.
         """
-        if not get_options().REQUEST_SCOPES:
+        if not scopes:
             return
         self._is_busy = True
         try:
             with ExitStack() as stack:
-                for scope in _scopes():
+                for scope in scopes:
                     stack.enter_context(scope(self.request))
                 self._entered = stack.pop_all()
         except (OperationalError, InterfaceError) as error:
@@ -81,7 +81,7 @@ class _Place:
         """A connection was made: what the scopes had set on the one before is not on it."""
         if not self._is_busy:
             self.leave()
-            self.enter()
+            self.enter(_named().scopes)
 
 
 _current: ContextVar[_Place | None] = ContextVar("tusbridge_request", default=None)
@@ -100,7 +100,7 @@ def serving(request: HttpRequest) -> Iterator[None]:
     if former is not None and former.request is request:
         yield
         return
-    place = _Place(request, _open_aliases() if _keeps(request) else frozenset())
+    place = _Place(request, _kept_by(request))
     token = _current.set(place)
     try:
         yield
@@ -109,22 +109,29 @@ def serving(request: HttpRequest) -> Iterator[None]:
         _current.reset(token)
 
 
-def _keeps(request: HttpRequest) -> bool:
-    """Whether connections that the site has opened before the view stay open while a client is
-    waited for: under WSGI, where they are no more than threads, and for middleware that is a scope,
-    which cannot be entered anew in the midst of its work."""
-    return isinstance(request, WSGIRequest) or bool(_middleware())
-
-
-def _open_aliases() -> frozenset[str]:
+def _kept_by(request: HttpRequest) -> Container[str]:
+    """Connections that stay open while a client is waited for: under WSGI those that the site has
+    opened before the view, which are no more than there are threads. All, where a middleware is a
+    scope, for that cannot be entered anew in the midst of its work."""
+    if _named().middleware:
+        return _Every()
+    if not isinstance(request, WSGIRequest):
+        return ()
     initialized = connections.all(initialized_only=True)
-    return frozenset(one.alias for one in initialized if one.connection is not None)
+    return {one.alias for one in initialized if one.connection is not None}
 
 
-def kept() -> frozenset[str]:
+class _Every:
+    """Contains all there is."""
+
+    def __contains__(self, what: object) -> bool:
+        return True
+
+
+def kept() -> Container[str]:
     """Aliases of connections that this thread may not close just now."""
     place = _place()
-    return frozenset() if place is None else place.kept
+    return () if place is None else place.kept
 
 
 class Carrier:
@@ -150,27 +157,29 @@ class Carrier:
         _restore_context(self._context)
         if self._request is None:
             return work()
-        step = partial(_step, self._request, work)
-        for middleware in reversed(_middleware()):
+        named = _named()
+        step = partial(_step, self._request, named, work)
+        for middleware in reversed(named.middleware):
             step = partial(_within, middleware, self._request, step)
         return step()
 
     @property
     def key(self) -> Hashable:
         """Equal for requests whose scopes set the same, so that one statement may serve both."""
-        if not get_options().REQUEST_SCOPES:
+        named = _named()
+        if not (named.scopes or named.middleware):
             return None
-        keys = [getattr(scope, "key", None) for scope in _scopes()]
-        if self._request is None or _middleware() or None in keys:
+        keys = [getattr(scope, "key", None) for scope in named.scopes]
+        if self._request is None or named.middleware or None in keys:
             return id(self)
         return tuple(key(self._request) for key in keys if key)
 
 
-def _step(request: HttpRequest, work: Callable[[], T]) -> T:
-    place = _Place(request, _open_aliases() if _middleware() else frozenset())
+def _step(request: HttpRequest, named: "_Named", work: Callable[[], T]) -> T:
+    place = _Place(request, _Every() if named.middleware else ())
     _current.set(place)
     try:
-        place.enter()
+        place.enter(named.scopes)
         return work()
     finally:
         place.leave()
@@ -228,19 +237,27 @@ class CarriedPieces(Iterator[bytes]):
             self._carrier.run(close)
 
 
-def _scopes() -> tuple[Scope, ...]:
-    return _find(get_options().REQUEST_SCOPES)[0]
+class _Named(NamedTuple):
+    """What REQUEST_SCOPES names."""
+
+    scopes: tuple[Scope, ...] = ()
+    middleware: tuple[Middleware, ...] = ()
 
 
-def _middleware() -> tuple[Middleware, ...]:
-    return _find(get_options().REQUEST_SCOPES)[1]
+def _named() -> _Named:
+    paths = get_options().REQUEST_SCOPES
+    return _find(paths) if paths else _NOTHING
+
+
+_NOTHING = _Named()
 
 
 @lru_cache(maxsize=8)
-def _find(paths: tuple[str, ...]) -> tuple[tuple[Scope, ...], tuple[Middleware, ...]]:
-    scopes = tuple(import_string(path) for path in paths if path not in settings.MIDDLEWARE)
-    middleware = tuple(import_string(path) for path in paths if path in settings.MIDDLEWARE)
-    return scopes, middleware
+def _find(paths: tuple[str, ...]) -> _Named:
+    return _Named(
+        tuple(import_string(path) for path in paths if path not in settings.MIDDLEWARE),
+        tuple(import_string(path) for path in paths if path in settings.MIDDLEWARE),
+    )
 
 
 def _forget(*, setting: str, **_: object) -> None:

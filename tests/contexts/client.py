@@ -86,6 +86,13 @@ class Client:
         assert response.status == 200, (response.status, said)
         return int(response.headers["Upload-Offset"])
 
+    def wait_for_offset(self, url: str) -> int:
+        """The offset once there is one."""
+        deadline = time.monotonic() + SECONDS
+        while not (offset := self.offset(url)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return offset
+
     def download(self, url: str) -> bytes:
         response, said = self.ask("GET", url)
         assert response.status == 200, (response.status, said)

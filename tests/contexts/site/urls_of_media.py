@@ -1,0 +1,5 @@
+"""Uploads alone."""
+
+from django.urls import include, path
+
+urlpatterns = [path("up/", include("tusbridge.urls"))]
