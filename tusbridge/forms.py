@@ -93,7 +93,8 @@ class _Raw(io.RawIOBase):
 
     def __init__(self, body: Body) -> None:
         super().__init__()
-        self._form = FormStream(body)
+        # read by middleware, where scopes cannot be entered anew
+        self._form = FormStream(body, holds=bool(get_options().REQUEST_SCOPES))
         self._rest = b""
 
     def readable(self) -> bool:

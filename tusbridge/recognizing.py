@@ -6,7 +6,7 @@ the middleware can tell, a request that speaks tus is taken through it, and hand
 application, body and all, when the view turns out to be another.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from typing import Any
@@ -48,7 +48,7 @@ def _find_in(urlconf: str | None, path: str) -> tuple[ResolverMatch, str] | None
                 match = get_resolver(urlconf).resolve(candidate)
         except Resolver404:
             continue
-        is_ours = candidate == path if is_form_view(match) else _is_upload_view(match)
+        is_ours = candidate == path if is_form_view(match) else is_upload_view(match)
         return (_copy(match, urlconf), candidate) if is_ours else None
     return None
 
@@ -59,7 +59,8 @@ def _language_of(urlconf: Any, path: str) -> AbstractContextManager[Any]:
     return translation.override(translation.get_language_from_path(path) or settings.LANGUAGE_CODE)
 
 
-def _is_upload_view(match: ResolverMatch) -> bool:
+def is_upload_view(match: ResolverMatch) -> bool:
+    """Whether the view is one of tus."""
     return "tusbridge" in match.app_names or getattr(match.func, "tusbridge_is_framed", False)
 
 
@@ -91,6 +92,23 @@ def upload_id_of(match: ResolverMatch | None, path: str) -> str:
     return str(match.kwargs.get("upload_id", ""))
 
 
+def find_ours(resolve: Callable[[Any], ResolverMatch], request: Any) -> ResolverMatch | None:
+    """Our view for a request that middleware is done with, whose path may lack the last slash."""
+    given = request.path_info
+    for path in (given, f"{given}/"):
+        request.path_info = path
+        try:
+            match = resolve(request)
+        except Resolver404:
+            continue
+        if not is_upload_view(match):
+            break
+        request.path += path[len(given) :]
+        return match
+    request.path_info = given
+    return None
+
+
 class Foreign(HttpResponse):
     """Stands for the answer of the site's own application; only the front ever sees it.
 
@@ -113,21 +131,10 @@ class Handler(BaseHandler):
         if is_sure and path == request.path_info and not hasattr(request, "urlconf"):
             request.resolver_match = match
             return match
-        return self._resolve_anew(request)
-
-    def _resolve_anew(self, request: Any) -> Any:
-        given = request.path_info
-        for path in (given, f"{given}/"):
-            request.path_info = path
-            try:
-                match = super().resolve_request(request)
-            except Resolver404:
-                continue
-            if not _is_upload_view(match):
-                break
-            request.path += path[len(given) :]
+        match = find_ours(super().resolve_request, request)
+        if match is not None:
             return match
-        request.path_info, request.tusbridge_is_foreign = given, True
+        request.tusbridge_is_foreign = True
         return ResolverMatch(_leave, (), {})
 
     def answer(self, request: Any) -> Any:

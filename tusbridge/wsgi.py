@@ -21,10 +21,11 @@ are judged first (RFC 9110, 10.1.1).
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from django.core.handlers.wsgi import WSGIHandler
-from django.urls import Resolver404, ResolverMatch, resolve
+from django.urls import Resolver404, ResolverMatch
 
 Environ = dict[str, Any]
 App = Callable[[Environ, Any], Iterable[bytes]]
@@ -48,6 +49,7 @@ class TusbridgeWSGI:
         self._app = app
         if isinstance(app, WSGIHandler):
             app.request_class = request_class_over(app.request_class)
+            app.resolve_request = partial(_resolve, app.resolve_request)  # type: ignore[method-assign]
         else:
             logger.warning(
                 "wrapped-elsewhere: TusbridgeWSGI belongs right around get_wsgi_application(); "
@@ -56,10 +58,6 @@ class TusbridgeWSGI:
             )
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
-        path = environ.get("PATH_INFO", "")
-        match = None if path.endswith("/") else _ours(f"{path}/")
-        if match is not None and match.view_name == "tusbridge:uploads":
-            environ = {**environ, "PATH_INFO": f"{path}/"}
         held = _held(environ)
         if held is not None:
             environ = {**environ, "tusbridge.continue": held}
@@ -72,7 +70,8 @@ class TusbridgeWSGI:
         goes on."""
         from tusbridge.api import requests, wsgi_input  # noqa: PLC0415 needs Django's apps
 
-        environ = {**environ, requests.WRAPPED: True, requests.KIND: _kind(environ)}
+        kind = _kind(environ.get("PATH_INFO", ""))
+        environ = {**environ, requests.WRAPPED: True, requests.KIND: kind}
         if not wsgi_input.is_gunicorn(environ):
             environ["wsgi.input"] = wsgi_input.CountedInput(environ["wsgi.input"], _length(environ))
         response = self._app(environ, start_response)
@@ -83,11 +82,10 @@ class TusbridgeWSGI:
 
 def hold_continue(worker: Any, request: Any) -> None:
     """gunicorn's hook ``pre_request``: keep ``100 Continue`` back until an upload is judged."""
-    if _is_wrapped and getattr(request, "_expected_100_continue", False):
-        path = request.path if request.path.endswith("/") else f"{request.path}/"
-        if _ours(request.path) is not None or _ours(path) is not None:
-            request._expected_100_continue = False
-            request.headers.append((_HELD, "1"))
+    is_waiting = _is_wrapped and getattr(request, "_expected_100_continue", False)
+    if is_waiting and _kind(request.path) == "tus":
+        request._expected_100_continue = False
+        request.headers.append((_HELD, "1"))
 
 
 def _held(environ: Environ) -> Callable[[], None] | None:
@@ -114,16 +112,18 @@ def _length(environ: Environ) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
 
 
-def _kind(environ: Environ) -> str:
-    """``tus`` for bytes of an upload, ``form`` for a form whose view reads it by itself."""
-    with suppress(Resolver404, UnicodeError):
-        # as Django decodes it, from what WSGI takes for latin-1
-        path = environ.get("PATH_INFO", "").encode("latin-1").decode()
-        match = resolve(path or "/")
-        if getattr(match.func, "tusbridge_reads_body", False):
-            return "form"
-        return "tus" if "tusbridge" in match.app_names else ""
-    return ""
+def _kind(path: str) -> str:
+    """``tus`` for bytes of an upload, ``form`` for a form whose view reads it by itself; before
+    middleware, which may say otherwise."""
+    from tusbridge.recognizing import find_view  # noqa: PLC0415 needs Django's apps
+
+    found = None
+    # as Django decodes it, from what WSGI takes for latin-1
+    with suppress(UnicodeError):
+        found = find_view(path.encode("latin-1").decode() or "/")
+    if found is None:
+        return ""
+    return "form" if getattr(found[0].func, "tusbridge_reads_body", False) else "tus"
 
 
 def _close_after(start_response: Any) -> None:
@@ -134,9 +134,19 @@ def _close_after(start_response: Any) -> None:
         close()
 
 
-def _ours(path: str) -> ResolverMatch | None:
+def _resolve(former: Callable[[Any], ResolverMatch], request: Any) -> ResolverMatch:
+    """Django's resolving of a request: only now it is certain whose the view is, for middleware may
+    have chosen other routes."""
+    from tusbridge.api.requests import show_body  # noqa: PLC0415 needs Django's apps
+    from tusbridge.recognizing import find_ours, is_upload_view  # noqa: PLC0415
+
     try:
-        match = resolve(path)
+        match = former(request)
     except Resolver404:
-        return None
-    return match if "tusbridge" in match.app_names else None
+        ours = find_ours(former, request)
+        if ours is None:
+            raise
+        return ours
+    if not is_upload_view(match):
+        show_body(request)
+    return match

@@ -21,12 +21,12 @@ class FormStream:
     """What Django's parser of forms reads. Tells, unlike Django's own, a body that broke off from
     one that is whole.
 
-    No database connection is held while the client is waited for.
+    No database connection is held while the client is waited for, unless ``holds`` says so.
     """
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: Body, *, holds: bool = False) -> None:
         self._body = body
-        self._may_wait = not isinstance(body, WholeBody)
+        self._may_release = not (holds or isinstance(body, WholeBody))
         self._batches = body.batches()
         self._pending: list[bytes] = []
 
@@ -38,7 +38,7 @@ class FormStream:
     def read(self, size: int = -1) -> bytes:
         """Some bytes, as they come, whatever the size that is asked for; none at the end."""
         while not self._pending:
-            if self._may_wait:
+            if self._may_release:
                 release_connections()
             batch: Sequence[bytes] | None = next(self._batches, None)
             if batch is None:

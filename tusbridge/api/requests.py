@@ -43,8 +43,18 @@ def hide_body(request: Any, *, is_form: bool = False) -> None:
 
 def hide_from_start(request: Any) -> None:
     """The same, before anything could ask."""
+    request.tusbridge_stream = request._stream
     hide_body(request)
     request.tusbridge_is_hidden = True
+
+
+def show_body(request: Any) -> None:
+    """Undo :func:`hide_from_start`: the request turned out to be the site's."""
+    stream = request.__dict__.pop("tusbridge_stream", None)
+    if stream is not None:
+        for name in ("_body", "_post", "_files"):
+            request.__dict__.pop(name, None)
+        request._stream, request.tusbridge_is_hidden = stream, False
 
 
 def end_body(request: Any, *, is_form: bool = False) -> None:
