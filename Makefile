@@ -12,6 +12,8 @@ DJANGO ?= Django
 # runs of `make simulate`, and its first seed; none: another one each time
 RUNS ?= 20000
 SEED ?=
+# seconds of `make soak`
+SOAK_SECONDS ?= 600
 # cases of `make fuzz` for each server
 FUZZ ?= 12000
 SERVICES := service or browser or root or nginx or original
@@ -25,7 +27,7 @@ PEERS_NODE := benchmarks/peers/apps/tusnode
 DATABASE_URLS ?= postgresql://root@127.0.0.1:5432/test mysql://root@127.0.0.1:3306/test
 DATABASE_TESTS := tests/leases tests/service tests/api tests/test_quotas.py
 
-.PHONY: help run test test-services services databases original peers switch torture fuzz simulate lint format frontend matrix matrix-3.12 matrix-3.13 wheel wheel-conformance docs bench bench-quick bench-docs floor conformance-peers clean
+.PHONY: help run test test-services services databases original peers switch torture fuzz soak simulate lint format frontend matrix matrix-3.12 matrix-3.13 wheel wheel-conformance docs bench bench-quick bench-docs floor conformance-peers clean
 
 help:
 	@echo "run             install and serve; ARGS='--port 9000'"
@@ -36,6 +38,7 @@ help:
 	@echo "torture         the long proofs: 50 kills, 5 tortures on each database, 1,000 slow clients, holds"
 	@echo "switch          a site of django-chunked-upload goes over to ours, on each database"
 	@echo "fuzz            12,000 cases of almost right requests for each server; FUZZ=100000 for more"
+	@echo "soak            ten minutes of hostile clients beside honest ones: memory and times; SOAK_SECONDS=60"
 	@echo "simulate        20,000 simulated runs of a site whose disk, database and processes fail; RUNS=100000"
 	@echo "lint            ruff, mypy, import-linter, migrations"
 	@echo "format          let ruff format"
@@ -99,6 +102,10 @@ torture: $(VENV)/.services
 	  TUSBRIDGE_MANY_MIB=256 \
 	  $(BIN)/python -m pytest tests/faults tests/crowd --timeout 3000 -s $(ARGS)
 	TUSBRIDGE_HELD_STRIDE=1 $(BIN)/python -m pytest tests/service/test_overtaken.py --timeout 3000 $(ARGS)
+
+# hostile clients beside honest ones; alone on the machine, for it judges times
+soak: $(VENV)/.test
+	$(BIN)/python -m tests.soak $(SOAK_SECONDS)
 
 # another seed each time; what fails names its own, for TUSBRIDGE_FUZZ_SEED
 fuzz: $(VENV)/.test

@@ -103,6 +103,7 @@ def render_range(offset: int) -> str | None:
 STATUS: Mapping[type[errors.UploadError], int] = {
     errors.InvalidField: 400,
     errors.AmbiguousBody: 400,
+    errors.HostNotAllowed: 400,
     errors.BodyIncomplete: 400,
     errors.LengthConflict: 400,
     errors.OffsetMismatch: 400,

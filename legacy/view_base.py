@@ -114,7 +114,9 @@ class ChunkedUploadBaseView(View):
     # -- what they are made of
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Permissions, then the algorithm; errors become answers here."""
+        """Permissions, then the algorithm; errors become answers here. Permissions come before the
+        check against forged forms where that has to read the form: no body is waited for that is
+        sent by a client which may not."""
         note_way(request)
         with serving(request):
             try:
@@ -125,6 +127,7 @@ class ChunkedUploadBaseView(View):
     def _answer(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             self._permit(request)
+            self._claim(request)
             return self._post(request, *args, **kwargs)
         except csrf.CsrfRefused as error:
             return error.response
@@ -158,6 +161,18 @@ class ChunkedUploadBaseView(View):
     def _check_going_on(self, request: HttpRequest) -> None:
         """Whether a request that has been running for a while may go on."""
         self.check_permissions(afresh(request))
+
+    def _claim(self, request: HttpRequest) -> None:
+        """Say whose body is about to be waited for, where a server counts.
+
+        :raises TooManyRequests: the user has as many under way as one may.
+        """
+        body = getattr(request, "tusbridge_body", None)
+        if body is not None:
+            for user in self._owner(request).values():
+                # without a login it is the address alone that counts
+                if user is not None:
+                    body.claim(str(getattr(user, "pk", user)))
 
     def _owner(self, request: HttpRequest) -> dict[str, Any]:
         """Whose the request's uploads are, by the model's field; empty for nobody's."""

@@ -128,11 +128,6 @@ class ChunkedUploadView(ChunkedUploadBaseView):
         self._csrf_is_open = csrf.is_open(request)
         return super().post(request, *args, **kwargs)
 
-    def _permit(self, request: HttpRequest) -> None:
-        """Behind the check against forged forms, which may want a field of the form."""
-        if not self._csrf_is_open:
-            super()._permit(request)
-
     def _post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         began = time.monotonic()
         streamed = None
@@ -173,7 +168,6 @@ class ChunkedUploadView(ChunkedUploadBaseView):
         if self._csrf_is_open:
             csrf.check(request, fields)
             self._csrf_is_open = False
-            self._permit(request)
 
     def _begin(
         self, request: HttpRequest, fields: QueryDict, name: str, content_type: str

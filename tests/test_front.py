@@ -16,12 +16,13 @@ from django.urls.converters import StringConverter
 from tests.crowd.wire import run
 from tusbridge import front as front_module
 from tusbridge.drive import Drives
-from tusbridge.front import Front, _resolve
+from tusbridge.front import Front
 from tusbridge.intake import BATCH_BYTES, SMALL_BYTES, Intake
 from tusbridge.models import Upload
 from tusbridge.pages import tame_content_type
 from tusbridge.policy import Actor
 from tusbridge.protocol.rules import CreateRequest
+from tusbridge.recognizing import _resolve
 from tusbridge.service import UploadService
 
 SECONDS = 20

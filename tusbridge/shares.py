@@ -22,7 +22,7 @@ _LOG_SECONDS = 10.0
 # Seconds for which a request waits for a place, and between two looks for one.
 _PATIENCE_SECONDS = 5.0
 _LOOK_SECONDS = 0.25
-# A client that has places gets another while it has fewer than this part of those that are free: the
+# A client that has places gets another while it has fewer than this part of the free ones: the
 # fewer there are left, the more of them are for those who have none.
 _FREE_PART = 4
 # Bits of an IPv6 address that tell one customer from another (RFC 6177).

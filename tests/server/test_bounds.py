@@ -284,9 +284,9 @@ def test_names_that_clients_make_up_are_not_remembered(server: Server) -> None:
             while connection.recv(MIB):
                 pass
 
-    for number in range(40):
+    for number in range(20):
         ask(number)
     before = server.memory()
-    for number in range(40, 340):
+    for number in range(20, 140):
         ask(number)
     assert server.memory() - before < 24 * MIB
