@@ -47,6 +47,16 @@ def flock_within(fd: int, patience: float) -> bool:
             return True
 
 
+def is_there(path: str) -> bool:
+    """Whether there is a file of that name. What ``os.path.exists`` takes for a no, such as a disk
+    that fails, is an error."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
 def sync_up(path: str, top: str) -> None:
     """fsync a file and the folders above it: up to ``top``, and the one that has its entry where
     that may be opened."""

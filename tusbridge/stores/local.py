@@ -14,7 +14,7 @@ from pathlib import Path
 from django.core.files.storage import FileSystemStorage
 
 from tusbridge.errors import BlobTruncated, BytesMissing, LeaseLost, StoreError, UploadNotFound
-from tusbridge.files import NO_LINKS, sync_path
+from tusbridge.files import NO_LINKS, is_there, sync_path
 from tusbridge.stores.base import FOUND, LEFT, Blob, Stray
 from tusbridge.stores.files import FilePieces, copy_bytes, make_folders
 from tusbridge.stores.local_bytes import LOCK_PATIENCE_SECONDS, LocalBytes
@@ -53,14 +53,14 @@ class LocalStore(LocalBytes):
 
     def path_of(self, segment: Segment) -> str:
         """Where a segment's bytes are: of the first one maybe where another program left them."""
-        if segment.found and not os.path.exists(segment.path):
+        if segment.found and not is_there(segment.path):
             found = self.storage.path(segment.found)
             # between these two looks somebody may have made it ours
-            return found if os.path.exists(found) else segment.path
+            return found if is_there(found) else segment.path
         return segment.path
 
     def take_found(self, segment: Segment, still_mine: Callable[[], bool]) -> None:
-        if not segment.found or os.path.exists(segment.path):
+        if not segment.found or is_there(segment.path):
             return
         with suppress(FileNotFoundError):
             found = self.storage.path(segment.found)
@@ -141,7 +141,7 @@ class LocalStore(LocalBytes):
 
         :raises BlobTruncated: so it is.
         """
-        if self.durable or os.path.exists(first.path) or first.found:
+        if self.durable or is_there(first.path) or first.found:
             return
         try:
             size = os.stat(target).st_size

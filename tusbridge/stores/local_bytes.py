@@ -20,6 +20,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from functools import partial
 
 from tusbridge.errors import BlobTruncated, LeaseLost, StoreFull
+from tusbridge.files import is_there
 from tusbridge.stores.base import FOUND, Blob
 from tusbridge.stores.fences import fence, fenced, name_lock_path, writing_under
 from tusbridge.stores.files import FilePieces, copy_bytes, make_folders
@@ -83,7 +84,8 @@ class LocalBytes(LocalConcat):
 
     def unfinished_path(self, blob: Blob) -> str | None:
         segments = self.segments(blob)
-        return self.path_of(segments[0]) if len(segments) == 1 else None
+        with store_errors():
+            return self.path_of(segments[0]) if len(segments) == 1 else None
 
     def _read_segment(self, segment: Segment, start: int, stop: int) -> Iterator[bytes]:
         size = self.size(segment, stop - segment.start)
@@ -211,4 +213,5 @@ class LocalBytes(LocalConcat):
 
     def may_be_written(self, key: str, name: str) -> bool:
         """Whether a request may be writing under the name; none begins once the lease is gone."""
-        return os.path.exists(name_lock_path(f"{self.root}/{key[:2]}/{key}", name))
+        with store_errors():
+            return is_there(name_lock_path(f"{self.root}/{key[:2]}/{key}", name))

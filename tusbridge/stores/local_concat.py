@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from tusbridge.errors import BlobTruncated
-from tusbridge.files import CLOSED, NO_LINKS, lock_file, sync_path
+from tusbridge.files import CLOSED, NO_LINKS, is_there, lock_file, sync_path
 from tusbridge.stores.base import Blob
 from tusbridge.stores.files import copy_bytes
 from tusbridge.stores.local_errors import store_errors
@@ -64,7 +64,7 @@ class LocalConcat(LocalSegments):
         except FileExistsError:
             return False
         os.close(fd)
-        if not os.path.exists(found[0].path):
+        if not is_there(found[0].path):
             # the part was deleted meanwhile, and a claim on it with it: whose it was cannot be told
             with suppress(FileNotFoundError):
                 os.unlink(found[0].claim_path)
@@ -75,7 +75,7 @@ class LocalConcat(LocalSegments):
 
     def _close(self, segment: Segment) -> bool:
         """Whether no writer can write to a complete part's file any more."""
-        if not os.path.exists(segment.lock_path):
+        if not is_there(segment.lock_path):
             return True
         lock = lock_file(segment.lock_path, self.lock_patience)
         if lock is None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tusbridge.errors import BytesMissing, LeaseLost, StoreError, UploadError
-from tusbridge.files import CLOSED, lock_file
+from tusbridge.files import CLOSED, is_there, lock_file
 from tusbridge.stores.base import FOUND, Blob
 from tusbridge.stores.fences import fence
 from tusbridge.stores.files import make_folders
@@ -41,7 +41,7 @@ class Segment:
 def forget_lock(segment: Segment) -> None:
     """Leave no lock file behind for an upload that was deleted in the meantime; the caller holds
     it."""
-    if not os.path.exists(segment.path):
+    if not is_there(segment.path):
         with suppress(FileNotFoundError):
             os.unlink(segment.lock_path)
 
@@ -91,7 +91,7 @@ class LocalSegments(LocalStrays):
     def without_found(self, blob: Blob) -> Blob:
         """The blob once the bytes that another program left are in a file of our own: the name
         that they had may be given to another file from now on."""
-        if not blob.state.get(FOUND) or not os.path.exists(self.segments(blob)[0].path):
+        if not blob.state.get(FOUND) or not is_there(self.segments(blob)[0].path):
             return blob
         state = {name: value for name, value in blob.state.items() if name != FOUND}
         return Blob(key=blob.key, state=state)
@@ -154,7 +154,7 @@ class LocalSegments(LocalStrays):
 
         :raises LeaseLost: so it is.
         """
-        if not segment.found or os.path.exists(segment.path):
+        if not segment.found or is_there(segment.path):
             return
         self.make_folder(segment.folder)
         lock = lock_file(segment.lock_path, self.lock_patience)
@@ -176,7 +176,7 @@ class LocalSegments(LocalStrays):
 
         :raises LeaseLost: the lease is another request's.
         """
-        if not os.path.exists(segment.lock_path):
+        if not is_there(segment.lock_path):
             return True
         lock = fence(segment.lock_path, token, self.lock_patience, still_mine)
         if lock is None:
@@ -206,7 +206,7 @@ class LocalSegments(LocalStrays):
 
     def _remove_segment(self, segment: Segment) -> None:
         lock = None
-        if os.path.exists(segment.lock_path):
+        if is_there(segment.lock_path):
             lock = lock_file(segment.lock_path, self.lock_patience)
         try:
             if lock is not None:

@@ -27,7 +27,7 @@ from django.core.files import File
 from django.core.files.storage import FileSystemStorage, Storage
 
 from tusbridge.errors import BlobTruncated, LeaseLost, StoreError, UploadError, UploadNotFound
-from tusbridge.files import sync_path, sync_up
+from tusbridge.files import is_there, sync_path, sync_up
 from tusbridge.stores.base import FOUND, LEFT, Blob, Stray
 from tusbridge.stores.local_bytes import LOCK_PATIENCE_SECONDS, LocalBytes
 from tusbridge.stores.local_errors import log_not_removed, store_errors, unless_lost
@@ -100,7 +100,7 @@ class SpooledStore(LocalBytes):
 
     def _is_left(self, segment: Segment) -> bool:
         """Whether the segment's bytes are in the storage still."""
-        return bool(segment.found) and not os.path.exists(segment.path)
+        return bool(segment.found) and not is_there(segment.path)
 
     def size(self, segment: Segment, expected: int) -> int:
         if self._is_left(segment):
@@ -161,7 +161,9 @@ class SpooledStore(LocalBytes):
 
     def unfinished_path(self, blob: Blob) -> str | None:
         segment = self.segments(blob)[0]
-        if not self._is_left(segment):
+        with store_errors():
+            is_left = self._is_left(segment)
+        if not is_left:
             return super().unfinished_path(blob)
         with suppress(NotImplementedError):
             path = self.storage.path(segment.found)
@@ -218,7 +220,7 @@ class SpooledStore(LocalBytes):
         """
         is_saved = self._is_saved(blob, name, length)
         segments = self.segments(blob)
-        if is_saved and not any(os.path.exists(segment.path) for segment in segments):
+        if is_saved and not any(is_there(segment.path) for segment in segments):
             self._sync(name)
             return
         self._take_found_alone(segments[0], still_mine)
@@ -236,7 +238,7 @@ class SpooledStore(LocalBytes):
         """Whether an earlier try got as far as the storage. Where another program left the bytes
         under that name, its file is no finished one while we have bytes of our own."""
         if blob.state.get(FOUND) == name and any(
-            os.path.exists(segment.path) for segment in self.segments(blob)
+            is_there(segment.path) for segment in self.segments(blob)
         ):
             return False
         return self._size_of(name) == length
@@ -296,8 +298,8 @@ class SpooledStore(LocalBytes):
                 yield
         except StoreError as error:
             with storage_errors():
-                is_there = self.storage.exists(name)
-            if is_there:
+                is_gone = self._is_gone(name, error.__cause__)
+            if not is_gone:
                 raise
             raise UploadNotFound from error
 
@@ -318,12 +320,19 @@ class SpooledStore(LocalBytes):
         with storage_errors():
             try:
                 return int(self.storage.size(name))
-            except FileNotFoundError:
-                return None
-            except Exception:
-                if self.storage.exists(name):
+            except Exception as error:
+                if not self._is_gone(name, error):
                     raise
                 return None
+
+    def _is_gone(self, name: str, error: BaseException | None) -> bool:
+        """Whether a storage's error means that there is no such file. What ``exists`` of a
+        FileSystemStorage takes for a no may also be a disk that fails."""
+        if isinstance(error, FileNotFoundError):
+            return True
+        if isinstance(self.storage, FileSystemStorage) and isinstance(error, OSError):
+            return False
+        return not self.storage.exists(name)
 
     def delete(self, blob: Blob, name: str) -> None:
         with store_errors():
@@ -347,10 +356,8 @@ class SpooledStore(LocalBytes):
         with storage_errors():
             try:
                 self.storage.delete(name)
-            except FileNotFoundError:
-                return
-            except Exception:
-                if self.storage.exists(name):
+            except Exception as error:
+                if not self._is_gone(name, error):
                     raise
 
 
