@@ -7,7 +7,7 @@ import 'blueimp-file-upload'
 import SparkMD5 from 'spark-md5'
 
 // Milliseconds before each new try, the first at once; a chunk that arrived begins the list anew.
-const RETRY_DELAYS = [0, 1000, 3000, 5000, 10_000, 30_000]
+const RETRY_DELAYS = [0, 1000, 3000, 5000, 10_000, 30_000, 60_000]
 // Browsers open six HTTP/1.1 connections to a host: leave some for the requests that complete.
 const UPLOADS_AT_ONCE = 4
 // Bytes that are hashed at once: the page stands still for some hundredths of a second.

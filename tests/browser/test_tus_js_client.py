@@ -88,6 +88,21 @@ def test_file_arrives_whole(client: Client, proxy: FaultProxy, tmp_path: Path, n
     assert LENGTH <= proxy.bytes_upstream <= LENGTH + HEADS_BYTES
 
 
+def test_a_page_may_send_what_its_tools_add(client: Client, tmp_path: Path) -> None:
+    """One field that the preflight does not allow would keep the browser from sending anything."""
+    fields = {
+        "sentry-trace": f"{'1' * 32}-{'2' * 16}-1",
+        "baggage": "sentry-environment=test",
+        "traceparent": f"00-{'1' * 32}-{'2' * 16}-01",
+        "x-upsert": "true",
+        "X-Tenant": "one",
+        "Cache-Control": "no-cache",
+        "X-Requested-With": "XMLHttpRequest",
+    }
+    file = make_file(tmp_path, 1000)
+    assert_served(client.upload(file, options={"headers": fields}), file)
+
+
 @pytest.mark.parametrize("during_creation", [False, True], ids=["bare", "duringCreation"])
 def test_empty_file_arrives(client: Client, tmp_path: Path, during_creation: bool) -> None:
     file = make_file(tmp_path, 0)

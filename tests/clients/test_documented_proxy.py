@@ -4,6 +4,7 @@ import http.client
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.clients.test_restarts import CHUNK, HEADS_BYTES, LENGTH, PATIENT, ass
 from tests.server.test_cli import tusbridge
 from tests.support.nginx import Nginx
 from tests.support.proxy import FaultProxy
-from tests.support.recipes import HOST, PAGES, commands, included, serve_behind_a_proxy
+from tests.support.recipes import HOST, PAGES, commands, included, serve_behind_a_proxy, text_of
 from tests.support.serve import require
 from tests.support.servers import Server, running
 from tests.support.tus_js import make_file, wait_until_held
@@ -91,6 +92,34 @@ def test_another_name_is_told_what_to_set(nginx: Nginx, server: Server) -> None:
     assert refused.status == 400
     assert refused.text.startswith("host-not-allowed: ")
     assert "host=elsewhere.example" in server.log
+
+
+def test_the_command_line_uploads(nginx: Nginx, token: str, tmp_path: Path) -> None:
+    """Of the documented URL only the name, which no name server knows, is another."""
+    (words, *_) = commands("docs/nginx.md", "tusbridge upload")
+    file = make_file(tmp_path, 1000)
+    given = {"FILE": str(file), "TOKEN": token, f"http://{HOST}/files/": nginx.url}
+    ran = tusbridge(*(given.get(word, word) for word in words[1:]))
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_parallel_uploads_arrive_under_another_prefix(
+    server: Server, token: str, tmp_path: Path
+) -> None:
+    """Clients name parts by URLs that the server does not know."""
+    (block,) = re.findall(r"```nginx\n(.*?)```", text_of("docs/nginx.md"), re.DOTALL)
+    site = included("docs/nginx.md").replace("    location / {", f"{block}\n    location / {{", 1)
+    file = make_file(tmp_path, LENGTH)
+    options = {"parallelUploads": 3, "headers": {"Authorization": f"Bearer {token}"}}
+    with Nginx(tmp_path / "nginx", server.port, site) as nginx:
+        endpoint = f"http://{HOST}:{nginx.port}/uploads"
+        with NodeClient(endpoint, file, options=options) as client:
+            outcome = client.outcome()
+    assert outcome.ok, outcome
+    assert {sent.url.split("/")[3] for sent in outcome.requests} == {"uploads"}
+    assert outcome.url
+    moved = replace(outcome, url=outcome.url.replace("/uploads/", "/files/"))
+    assert_arrived(moved, server, file, token)
 
 
 @pytest.mark.parametrize("parts", [1, 3])
