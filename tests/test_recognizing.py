@@ -3,12 +3,14 @@
 import asyncio
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
 import pytest
 from django.conf.urls.i18n import i18n_patterns
 from django.core.asgi import get_asgi_application
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.urls import clear_url_caches, include, path
 from django.views.decorators.csrf import csrf_exempt
@@ -200,6 +202,26 @@ def test_a_body_that_was_read_before_the_view_is_told_once(
     site.create("/files/")
 
 
+@pytest.mark.parametrize("place", ["/up", "/de/up"])
+def test_the_default_language_may_have_no_prefix(site: Site, place: str) -> None:
+    sys.modules["root_urls"].urlpatterns = i18n_patterns(  # type: ignore[attr-defined]
+        path("up/", include("tusbridge.urls")), prefix_default_language=False
+    )
+    clear_url_caches()
+    assert site.create(f"{place}/").rpartition("/")[0] == place
+    assert site.asked == []
+
+
+def test_other_protocols_are_passed_on() -> None:
+    asked: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        asked.append(scope["type"])
+
+    run(Front(app)({"type": "websocket", "path": "/files/"}, None, None))  # type: ignore[arg-type]
+    assert asked == ["websocket"]
+
+
 class Server:
     """An ASGI server's side of a process's life."""
 
@@ -253,3 +275,36 @@ def test_a_start_that_fails_is_the_applications_to_tell() -> None:
         await send({"type": "lifespan.startup.failed"})
 
     assert Server().run(app) == ["lifespan.startup.failed"]
+
+
+@pytest.fixture
+def scope_that_fails(
+    monkeypatch: pytest.MonkeyPatch, tusbridge_settings: Callable[..., None]
+) -> dict[str, Exception]:
+    """The site's scope, which raises what stands here."""
+    fails: dict[str, Exception] = {}
+
+    @contextmanager
+    def scope(request: HttpRequest) -> Iterator[None]:
+        if fails:
+            raise next(iter(fails.values()))
+        yield
+
+    site: Any = ModuleType("site_scopes")
+    site.scope = scope
+    monkeypatch.setitem(sys.modules, "site_scopes", site)
+    tusbridge_settings(REQUEST_SCOPES=["site_scopes.scope"], LEASE_TTL=0.4)
+    return fails
+
+
+@pytest.mark.parametrize(("error", "status"), [(OperationalError(), 503), (ValueError(), 500)])
+def test_R12_a_scope_that_fails_ends_the_request_and_not_the_upload(  # noqa: N802
+    site: Site, scope_that_fails: dict[str, Exception], error: Exception, status: int
+) -> None:
+    url = str(site.ask("POST", "/files/", Upload_Length="300000").fields["Location"])
+    fields = {"Content_Type": "application/offset+octet-stream", "Upload_Offset": "0"}
+    scope_that_fails["now"] = error
+    assert site.ask("PATCH", url, bytes(300_000), **fields).status == status
+    scope_that_fails.clear()
+    assert site.ask("HEAD", url).fields["Upload-Offset"] == "0"
+    assert site.ask("PATCH", url, bytes(300_000), **fields).status == 204
