@@ -199,7 +199,7 @@ $(VENV)/.test: $(VENV)/.server
 	touch $@
 
 $(VENV)/.services: $(VENV)/.test
-	$(PIP) install -c constraints.txt '$(DJANGO)' -e '.[server,postgres,mysql]' --group browser --group contexts
+	$(PIP) install -c constraints.txt '$(DJANGO)' -e '.[server,postgres,mysql]' --group browser
 	touch $@
 
 $(VENV)/.lint: $(VENV)/.services

@@ -115,6 +115,8 @@ class Foreign(HttpResponse):
     ``taken`` is what was taken of the body already.
     """
 
+    # whatever is done with answers that tell of success is not for this one
+    status_code = 404
     taken: list[bytes]
 
 

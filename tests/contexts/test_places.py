@@ -16,7 +16,7 @@ SIZE = 300_000
 
 @pytest.fixture(scope="module", params=["uvicorn", "granian"])
 def server(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    require(find_spec("django_hosts"), "django-hosts (make services)")
+    require(find_spec("django_hosts"), "django-hosts")
     place = tmp_path_factory.mktemp("places")
     with running(request.param, place, settings="tests.contexts.site.places") as server:
         yield server

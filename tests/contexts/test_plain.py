@@ -29,7 +29,7 @@ def prepare(environ: dict[str, str]) -> None:
 @pytest.fixture(scope="module", params=KINDS)
 def server(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     for name in ("crum", "simple_history"):
-        require(find_spec(name), f"{name} (make services)")
+        require(find_spec(name), f"{name}")
     kind, application = KINDS[request.param]
     with running(
         kind,

@@ -46,7 +46,7 @@ def prepare(environ: dict[str, str]) -> None:
 
 @pytest.fixture(scope="module", params=SITES)
 def server(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    require(find_spec("django_tenants"), "django-tenants (make services)")
+    require(find_spec("django_tenants"), "django-tenants")
     kind, application, scopes = SITES[request.param]
     with (
         fresh_database("postgresql") as url,
