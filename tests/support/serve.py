@@ -154,9 +154,10 @@ def _body_of(request: urllib.request.Request, *, may_wait: bool) -> bytes | None
         return None
 
 
-def ask(url: str) -> dict[str, str]:
+def ask(url: str, token: str | None = None) -> dict[str, str]:
     """The fields of the answer to a HEAD of an upload, names in lower case."""
-    request = urllib.request.Request(url, method="HEAD", headers={"Tus-Resumable": "1.0.0"})
+    fields = {"Tus-Resumable": "1.0.0"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    request = urllib.request.Request(url, method="HEAD", headers=fields)
     with urllib.request.urlopen(request, timeout=60) as response:
         return {name.lower(): value for name, value in response.headers.items()}
 
