@@ -23,8 +23,10 @@ from tusbridge.errors import (
     InvalidField,
     LeaseLost,
     NotSupported,
+    RowRefused,
     StoreError,
     TooLarge,
+    Unauthenticated,
     UploadBusy,
     UploadError,
     UploadNotFound,
@@ -96,9 +98,12 @@ class Concatenation:
                 raise
         try:
             insert_row(final)
-        except IntegrityError:
-            # the same request, at the same time; after any other error the row may be there
+        except (IntegrityError, RowRefused, Unauthenticated) as error:
+            # after any other error the row may be there
             service.store_of(final).discard(service.blob_of(final))
+            if not isinstance(error, IntegrityError):
+                raise
+            # the same request, at the same time
             found = self._find(key)
             if found is None:
                 raise UploadBusy from None

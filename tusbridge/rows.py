@@ -29,8 +29,8 @@ from django.db.models import DurationField
 from django.db.models.signals import post_save, pre_save
 
 from tusbridge import carrying, drivers
-from tusbridge.errors import DatabaseUnavailable, RowRefused, StoreFull
-from tusbridge.models import AbstractUpload
+from tusbridge.errors import DatabaseUnavailable, RowRefused, StoreFull, Unauthenticated
+from tusbridge.models import AbstractUpload, owner_of
 from tusbridge.statements import DatabaseNow, Insert, Slot, until
 
 logger = logging.getLogger("tusbridge")
@@ -87,9 +87,8 @@ def is_certain(error: BaseException) -> bool:
     may go. An answer that was lost is not certain, nor is the end of a process in its midst."""
     if isinstance(error, DatabaseUnavailable):
         return error.is_refused
-    return isinstance(
-        error, StoreFull | RowRefused | IntegrityError | DataError | ProgrammingError | ValueError
-    )
+    refused = StoreFull | RowRefused | Unauthenticated
+    return isinstance(error, refused | IntegrityError | DataError | ProgrammingError | ValueError)
 
 
 def _drop_broken(using: str) -> None:
@@ -169,6 +168,7 @@ def insert_row(upload: AbstractUpload, *, lease_ttl: float | None = None) -> Non
 
     :raises IntegrityError: a unique key is taken.
     :raises RowRefused: the database takes no such row.
+    :raises Unauthenticated: its owner is not there any more.
     :raises DatabaseUnavailable: it may be there or not.
     """
     using = database_of(type(upload))
@@ -187,6 +187,15 @@ def insert_row(upload: AbstractUpload, *, lease_ttl: float | None = None) -> Non
         _insert(upload, using, lease_ttl)
 
 
+def _has_lost_owner(upload: AbstractUpload, using: str) -> bool:
+    """Whether the row would be that of a user who was deleted, perhaps a moment ago."""
+    if not owner_of(type(upload), upload.user_id) or upload.user_id is None:
+        return False
+    field: Any = upload._meta.get_field("user")
+    users = field.remote_field.model._base_manager.using(using)
+    return not users.filter(**{field.target_field.name: upload.user_id}).exists()
+
+
 def _insert(upload: AbstractUpload, using: str, lease_ttl: float | None) -> None:
     try:
         _insert_as_it_is(upload, using, lease_ttl)
@@ -194,6 +203,8 @@ def _insert(upload: AbstractUpload, using: str, lease_ttl: float | None) -> None
         vendor = connections[using].vendor
         if drivers.is_taken(vendor, error) or drivers.is_about_text(vendor, error):
             raise
+        if _has_lost_owner(upload, using):
+            raise Unauthenticated from error
         logger.exception("row-refused", extra={"model": upload._meta.label})
         raise RowRefused(drivers.empty_column(vendor, error)) from error
 

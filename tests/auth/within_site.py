@@ -85,6 +85,15 @@ class TestAllauth:
         assert create(one, HTTP_ORIGIN="http://testserver").status_code == 201
         assert create(one, HTTP_ORIGIN="http://evil.example").status_code == 403
 
+    def test_R45_a_browsers_ended_session_makes_no_anonymous_upload(  # noqa: N802
+        self, tusbridge_settings: Callable[..., None]
+    ) -> None:
+        tusbridge_settings(ALLOW_ANONYMOUS=True)
+        one = self.browser("one")
+        get_user_model().objects.update(is_active=False)
+        assert create(one).status_code == 401
+        assert not Upload.objects.exists()
+
     def test_who_is_locked_out_is_401(self) -> None:
         one = self.app("one")
         get_user_model().objects.update(is_active=False)
@@ -112,6 +121,22 @@ class TestTokens:
     @pytest.mark.parametrize("word", ["Token x", "Token", "Token a b", "Token \u00e4"])
     def test_R40_what_is_no_token_is_401(self, word: str) -> None:  # noqa: N802
         assert create(Client(headers={"Authorization": word})).status_code == 401
+
+    @pytest.mark.parametrize("word", ["Token x", "Bearer x", "Basic eDp5", "x"])
+    def test_R45_nor_does_it_make_an_anonymous_upload(  # noqa: N802
+        self, word: str, tusbridge_settings: Callable[..., None]
+    ) -> None:
+        tusbridge_settings(ALLOW_ANONYMOUS=True)
+        assert create(Client(headers={"Authorization": word})).status_code == 401
+        assert not Upload.objects.exists()
+
+    def test_a_session_that_is_not_asked_for_is_no_credential(
+        self, tusbridge_settings: Callable[..., None]
+    ) -> None:
+        tusbridge_settings(ALLOW_ANONYMOUS=True)
+        client = Client()
+        client.force_login(get_user_model().objects.get(username="one"))
+        assert create(client).status_code == 201
 
     def test_R41_a_session_is_not_among_what_the_site_takes(self) -> None:  # noqa: N802
         client = Client()

@@ -163,3 +163,26 @@ def test_djangos_own_no_is_a_no(use: Any, one: Any, two: Any) -> None:
     assert (refused.status_code, refused.content) == (403, b"forbidden: this is not allowed\n")
     assert client_of(one).get(url).status_code == 403
     assert client_of(two).get(url).status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("body", ["none", "at hand", "concatenation", "empty"])
+def test_a_user_who_was_deleted_meanwhile_makes_nothing(
+    use: Any, one: Any, monkeypatch: pytest.MonkeyPatch, media: Any, body: str
+) -> None:
+    use(ClaimPolicy)
+    urls = parts_of(client_of(one))
+    monkeypatch.setattr(ClaimPolicy, "claim", one.pk + 1)
+    monkeypatch.setattr(ClaimPolicy, "can_concatenate", lambda self, actor, upload: True)
+    fields: dict[str, Any] = {"HTTP_UPLOAD_LENGTH": "0" if body == "empty" else "10", **TUS}
+    if body == "concatenation":
+        answer = join(Client(), urls)
+    elif body == "at hand":
+        kind = "application/offset+octet-stream"
+        answer = Client().generic("POST", "/files/", b"hello", content_type=kind, **fields)
+    else:
+        answer = Client().generic("POST", "/files/", **fields)
+    assert answer.status_code == 401
+    assert Upload.objects.count() == len(urls)
+    left = [path for path in media.with_name(f"{media.name}.partial").rglob("*") if path.is_file()]
+    assert not [path for path in left if not any(url[-32:] in path.name for url in urls)]

@@ -28,7 +28,16 @@ VERIFY_AT_MOST = 1000
 _LISTED_AT_MOST = 100
 _CHUNK = 200
 # Columns of the row that are shown in another form, or that nobody can read anything from.
-_NOT_SHOWN = {"file", "offset", "length", "metadata", "lease_token", "lease_until", "filename"}
+_NOT_SHOWN = {
+    "file",
+    "offset",
+    "length",
+    "metadata",
+    "lease_token",
+    "lease_until",
+    "filename",
+    "is_anonymous",
+}
 
 
 class UploadAdmin(Downloads):
