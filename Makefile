@@ -16,7 +16,7 @@ SEED ?=
 SOAK_SECONDS ?= 600
 # cases of `make fuzz` for each server
 FUZZ ?= 12000
-SERVICES := service or browser or root or nginx or original
+SERVICES := service or browser or root or nginx or original or servers
 # what tests/legacy compares with: the package whose contract it is
 ORIGINAL := django-chunked-upload-patched==2.1.0 'Django==5.2.*' gunicorn djangorestframework \
   dj-database-url pytest pytest-django pytest-timeout pytest-randomly 'psycopg[binary]' mysqlclient
@@ -27,7 +27,7 @@ PEERS_NODE := benchmarks/peers/apps/tusnode
 DATABASE_URLS ?= postgresql://root@127.0.0.1:5432/test mysql://root@127.0.0.1:3306/test
 DATABASE_TESTS := tests/leases tests/service tests/api tests/test_quotas.py
 
-.PHONY: help run test test-services services databases original peers switch torture fuzz soak simulate lint format frontend matrix matrix-3.12 matrix-3.13 wheel wheel-conformance docs bench bench-quick bench-docs floor conformance-peers clean
+.PHONY: help run test test-services services databases original peers switch torture fuzz soak simulate lint format frontend matrix matrix-3.12 matrix-3.13 wheel wheel-conformance docs bench bench-quick bench-docs servers-table floor conformance-peers clean
 
 help:
 	@echo "run             install and serve; ARGS='--port 9000'"
@@ -48,6 +48,7 @@ help:
 	@echo "wheel-conformance   likewise the wheel of conformance/ alone"
 	@echo "docs            the documentation, to build/docs"
 	@echo "conformance-peers   the checks at each other server, to docs/conformance-results.md"
+	@echo "servers-table   what each server keeps of uploads, to docs/servers-table.md"
 	@echo "bench           what uploads cost, beside other servers and bare ones (first: make peers)"
 	@echo "bench-quick     the same in two minutes"
 	@echo "bench-docs      the same, and the tables and the chart of docs/benchmarks.md anew"
@@ -174,6 +175,10 @@ bench-quick: $(VENV)/.services original floor
 # docs/benchmarks.md includes the one file and shows the other
 bench-docs: $(VENV)/.services peers floor
 	$(BENCH) --json build/benchmarks.json --markdown docs/benchmarks/results.md --svg docs/benchmarks.svg $(ARGS)
+
+# what each server keeps of uploads, measured by itself and behind nginx
+servers-table: $(VENV)/.services
+	$(BIN)/python -m tests.server.table --markdown docs/servers-table.md $(ARGS)
 
 floor: build/floor
 
