@@ -10,8 +10,8 @@ author = "the developers of tusbridge"
 release = re.findall(r'__version__ = "(.+)"', (_ROOT / "tusbridge/__init__.py").read_text())[0]
 extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}
-# a page of its own includes the tables that the benchmark writes
-exclude_patterns = ["_build", "benchmarks/*"]
+# pages include the tables that the benchmark and `make servers-table` write
+exclude_patterns = ["_build", "benchmarks/*", "servers-table.md"]
 html_theme = "furo"
 html_title = f"tusbridge {release}"
 # links to headings of other pages

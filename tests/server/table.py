@@ -19,7 +19,7 @@ from pathlib import Path
 from conformance.client import Client
 from conformance.target import Target
 from conformance.wire import WireError
-from tests.server.test_nginx import EXAMPLE, nginx
+from tests.support.nginx import EXAMPLE, Nginx
 from tests.support.servers import ROOT, running
 
 NAMES = {
@@ -75,9 +75,8 @@ def site(kind: str, place: Path, *, proxied: bool) -> Iterator[str]:
             yield server.url
             return
         example = EXAMPLE if kind in _ASGI else _GUNICORN_EXAMPLE
-        (place / "nginx").mkdir()
-        with nginx(place / "nginx", server.port, example) as port:
-            yield f"http://127.0.0.1:{port}/files/"
+        with Nginx(place / "nginx", server.port, example.read_text()) as nginx:
+            yield nginx.url
 
 
 def measure(url: str) -> Row:

@@ -1,6 +1,7 @@
 """The table of docs/servers.md says what servers do."""
 
 import importlib.util
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from tests.server.table import NAMES, Row, measure, render, row_of, site
 from tests.support.serve import require
 from tests.support.servers import ROOT
+from tusbridge.server.run import HEADER_SECONDS
 
 TABLE = (ROOT / "docs" / "servers-table.md").read_text()
 
@@ -23,6 +25,19 @@ def is_here(kind: str) -> bool:
 def test_it_has_each_server_twice() -> None:
     rows = {(kind, on): row_of(TABLE, kind, proxied=on) for kind in NAMES for on in (False, True)}
     assert render(rows) == TABLE
+
+
+@pytest.mark.parametrize(
+    ("example", "server"),
+    [("nginx.conf", HEADER_SECONDS), ("nginx-gunicorn.conf", 75), ("nginx-site.conf", 75)],
+)
+def test_nginx_ends_idle_connections_before_the_server_does(example: str, server: float) -> None:
+    """The servers' own times are in docs/servers.md, and in the examples' first lines."""
+    text = (ROOT / "examples" / example).read_text()
+    found = re.search(r"^    keepalive_timeout (\d+)s;", text, re.MULTILINE)
+    assert found
+    assert int(found[1]) < server
+    assert example == "nginx.conf" or f"keep-alive {server} " in text
 
 
 @pytest.mark.servers

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.support import client_of
+from tests.faults.support import client_of, wait_for
 from tests.support.nginx import Nginx
 from tests.support.serve import require
 from tests.support.servers import ROOT, Server, running
@@ -148,3 +148,27 @@ def test_no_request_behind_nginx_pays_for_the_one_before(
                 connection.request("POST", "/files/", headers={"Tus-Resumable": "1.0.0"})
                 found.append(connection.getresponse().status)
         assert found == [(OURS | SITES)[kind][2], 400] * 12
+
+
+@pytest.mark.nginx
+def test_pages_and_uploads_have_a_server_each(tmp_path: Path) -> None:
+    """The first recommendation of docs/servers.md: one site under two servers, behind one nginx."""
+    require(shutil.which("nginx"), "nginx (apt-get install nginx-light)")
+    example = (ROOT / "examples" / "nginx-site.conf").read_text()
+    with (
+        running("gunicorn-sync", tmp_path) as pages,
+        running("uvicorn", tmp_path) as uploads,
+        Nginx(tmp_path / "nginx", pages.port, example.replace(":8001;", f":{uploads.port};")) as n,
+        client_of(Server("uvicorn", n.url, tmp_path, uploads.process)) as client,
+    ):
+        url = client.create(1000)
+        # a slow upload holds none of the pages up, though they have one process for all
+        connection = client.start_patch(url, 0, 1000, bytes(500))
+        with closing(HTTPConnection("127.0.0.1", n.port, timeout=30)) as asked:
+            asked.request("GET", "/answer/200/")
+            answer = asked.getresponse()
+            assert (answer.status, answer.read()) == (200, b"no\n")
+        connection.close()
+        wait_for(lambda: client.offset(url) == 500, "what came to be kept")
+        client.append(url, 500, bytes(500))
+        client.expect_content(url, bytes(1000))
