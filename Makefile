@@ -48,7 +48,7 @@ help:
 	@echo "wheel-conformance   likewise the wheel of conformance/ alone"
 	@echo "docs            the documentation, to build/docs"
 	@echo "conformance-peers   the checks at each other server, to docs/conformance-results.md"
-	@echo "servers-table   what each server keeps of uploads, to docs/servers-table.md"
+	@echo "servers-table   what each server keeps of uploads, to docs/servers/kept.md"
 	@echo "bench           what uploads cost, beside other servers and bare ones (first: make peers)"
 	@echo "bench-quick     the same in two minutes"
 	@echo "bench-docs      the same, and the tables and the chart of docs/benchmarks.md anew"
@@ -178,7 +178,7 @@ bench-docs: $(VENV)/.services peers floor
 
 # what each server keeps of uploads, measured by itself and behind nginx
 servers-table: $(VENV)/.services
-	$(BIN)/python -m tests.server.table --markdown docs/servers-table.md $(ARGS)
+	$(BIN)/python -m tests.server.table --markdown docs/servers/kept.md $(ARGS)
 
 floor: build/floor
 

@@ -1,6 +1,6 @@
 """What servers keep of uploads, measured: the table of docs/servers.md.
 
-    python -m tests.server.table [--server gunicorn] [--markdown docs/servers-table.md]
+    python -m tests.server.table [--server gunicorn] [--markdown docs/servers/kept.md]
 
 Each runs a site with tusbridge, and ``TusbridgeWSGI`` or ``TusbridgeASGI`` around it: once by
 itself, once behind nginx with the example for it.

@@ -13,7 +13,7 @@ from tests.support.serve import require
 from tests.support.servers import ROOT
 from tusbridge.server.run import HEADER_SECONDS
 
-TABLE = (ROOT / "docs" / "servers-table.md").read_text()
+TABLE = (ROOT / "docs" / "servers" / "kept.md").read_text()
 
 
 def is_here(kind: str) -> bool:
