@@ -38,8 +38,8 @@ class Body:
         self.end: BodyEnd | None = None
         # set by a front that could not wait for the view and has answered in its place
         self.is_abandoned = False
-        # set when the view begins
-        self.has_begun = False
+        # set when the view begins, by time.monotonic
+        self.begun_at: float | None = None
         # fields behind the body, by lower-case name, once it has ended; where they are handed over
         self.trailers: Mapping[str, str] = {}
 

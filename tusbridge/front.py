@@ -11,6 +11,7 @@ import io
 import logging
 import signal
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
@@ -338,7 +339,7 @@ class Front:
         if body.is_abandoned:
             # where there is too much to do, what was given up costs nothing more
             return HttpResponse(status=503)
-        body.has_begun = True
+        body.begun_at = time.monotonic()
         set_script_prefix(get_script_prefix(scope) or "/")
         signals.request_started.send(sender=self.__class__, scope=scope)
         try:
@@ -370,12 +371,14 @@ class Front:
         is_late = False
         timer: asyncio.TimerHandle | None = None
         loop = asyncio.get_running_loop()
-        latest = loop.time() + _VIEW_SECONDS
 
         def give_up() -> None:
             nonlocal is_late, timer
-            if body.has_begun and loop.time() < latest:
-                timer = loop.call_at(latest, give_up)
+            # a queue is not the view's fault
+            began = body.begun_at
+            left = 0.0 if began is None else began + _VIEW_SECONDS - time.monotonic()
+            if left > 0:
+                timer = loop.call_later(left, give_up)
             else:
                 is_late = future.cancel()
 
@@ -391,7 +394,7 @@ class Front:
                 if future.done() and not future.cancelled() and future.exception() is None:
                     self._discard(future.result())
                 raise
-            return _too_late(scope) if body.has_begun else _refuse(scope, Overloaded())
+            return _too_late(scope) if body.begun_at else _refuse(scope, Overloaded())
         finally:
             timer.cancel()
 
