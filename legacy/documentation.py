@@ -36,7 +36,11 @@ UPLOAD = {
             "in": "header",
             "name": "Content-Range",
             "required": False,
-            "schema": {"type": "string", "example": "bytes 0-8388607/20000000"},
+            "schema": {
+                "type": "string",
+                "pattern": "^bytes [0-9]{1,19}-[0-9]{1,19}/[0-9]{1,19}$",
+                "example": "bytes 0-8388607/20000000",
+            },
             "description": "Where the chunk goes; without it the chunk is the whole file.",
         }
     ],
@@ -95,7 +99,11 @@ COMPLETE = {
                     "type": "object",
                     "properties": {
                         "upload_id": _ID,
-                        "md5": {"type": "string", "description": "Hex digest of the whole file."},
+                        "md5": {
+                            "type": "string",
+                            "pattern": "^[0-9A-Fa-f]{32}$",
+                            "description": "Hex digest of the whole file.",
+                        },
                     },
                     "required": ["upload_id", "md5"],
                 }

@@ -29,6 +29,12 @@ FILES = {
     "/bare/spark-md5.js": MODULES / "spark-md5" / "spark-md5.js",
     "/bare/tus.js": CLIENT,
     "/bare/bare.js": Path(__file__).parent / "js" / "bare.js",
+    "/chunkers/dropzone.js": MODULES / "dropzone" / "dist" / "dropzone-min.js",
+    "/chunkers/resumable.js": MODULES / "resumablejs" / "resumable.js",
+    "/chunkers/flow.js": MODULES / "@flowjs" / "flow.js" / "dist" / "flow.js",
+    "/chunkers/angular.js": MODULES / "angular" / "angular.js",
+    "/chunkers/ng-file-upload.js": MODULES / "ng-file-upload" / "dist" / "ng-file-upload.js",
+    "/chunkers/chunkers.js": Path(__file__).parent / "js" / "chunkers.js",
 }
 TYPES = {".js": "text/javascript", ".css": "text/css"}
 # What the page of a site with a strict policy would send; {endpoint} is the tus server's origin.
@@ -60,6 +66,15 @@ BARE_PAGE = """<!DOCTYPE html>
 <script src="iframe-transport.js"></script><script src="fileupload.js"></script>
 <script src="spark-md5.js"></script><script src="tus.js"></script>
 <script src="bare.js"></script></body></html>
+"""
+# A page with other uploaders, and the lines that docs/legacy.md has for them.
+CHUNKERS_PAGE = """<!DOCTYPE html>
+<html lang="en" ng-csp><head><meta charset="utf-8"><title>Other uploaders</title>
+<link rel="icon" href="data:,"></head><body><div id="zone"></div>
+<script src="dropzone.js"></script><script src="resumable.js"></script>
+<script src="flow.js"></script><script src="angular.js"></script>
+<script src="ng-file-upload.js"></script><script src="docs.js"></script>
+<script src="chunkers.js"></script></body></html>
 """
 
 
@@ -109,6 +124,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(CLIENT_PAGE.encode(), "text/html; charset=utf-8")
         elif self.path == "/bare/":
             self._answer(BARE_PAGE.encode(), "text/html; charset=utf-8")
+        elif self.path == "/chunkers/":
+            self._answer(CHUNKERS_PAGE.encode(), "text/html; charset=utf-8")
         elif self.path in FILES:
             file = FILES[self.path]
             self._answer(file.read_bytes(), TYPES[file.suffix])

@@ -27,12 +27,15 @@ _FIELDS: dict[str, tuple[dict[str, Any], str]] = {
         "The length is told later, by Upload-Length in an append.",
     ),
     "Upload-Concat": (
-        _TEXT,
+        {"type": "string", "pattern": r"^(partial|final;[!-~]+( [!-~]+)*)$"},
         "`partial` for a part of another upload; `final;` and the URLs of the parts, in order and "
         "with a space between them, for an upload that is made of them.",
     ),
     "Upload-Checksum": (
-        _TEXT,
+        {
+            "type": "string",
+            "pattern": rf"^({'|'.join(ALGORITHMS)}) ([A-Za-z0-9+/]{{4}})*[A-Za-z0-9+/]{{2}}==$",
+        },
         f"Algorithm, a space, Base64 of the digest of this request's body. One of "
         f"{', '.join(ALGORITHMS)}.",
     ),
@@ -40,7 +43,18 @@ _FIELDS: dict[str, tuple[dict[str, Any], str]] = {
     "Upload-Expires": (_DATE, "When the upload expires if nothing more comes."),
     "Location": (_TEXT, "The upload's URL."),
     "Retry-After": (_INTEGER, "Seconds to wait."),
-    "X-HTTP-Method-Override": (_TEXT, "The method to act on, whatever the real one is."),
+    "X-HTTP-Method-Override": (
+        {"type": "string", "enum": ["PATCH"]},
+        "The method to act on, whatever the real one is: for clients that can send POST only.",
+    ),
+    "If-Match": (_TEXT, "Download only the file with this ETag."),
+    "If-None-Match": (_TEXT, "Download only another file than the one with this ETag."),
+    "If-Range": (_TEXT, "Send the range only of the file with this ETag or Last-Modified."),
+    "If-Modified-Since": (_DATE, "Download only a file that was completed later."),
+    "If-Unmodified-Since": (_DATE, "Download only a file that was not completed later."),
+    "Last-Modified": (_DATE, "When the upload was completed."),
+    "Allow": (_TEXT, "The methods that the URL has."),
+    "WWW-Authenticate": (_TEXT, "The schemes by which one logs in."),
     "Range": (_TEXT, "`bytes=first-last`; one range."),
     "Content-Range": (_TEXT, "The range in this answer."),
     "ETag": (_TEXT, "Stands for the finished file."),
@@ -53,15 +67,19 @@ _ERRORS = {
     401: "`unauthenticated`: nobody is logged in.",
     403: "`forbidden`; or `final-upload`, `partial-upload`: not with an upload of this kind.",
     404: "`upload-not-found`: unknown, or somebody else's.",
+    405: "`method-not-allowed`: not with this URL, or the method's extension is not announced.",
     409: "`offset-mismatch`: Upload-Offset tells the true one; or `upload-incomplete`.",
     410: "`upload-gone`: expired.",
-    412: "`unsupported-version`: Tus-Version tells which are spoken.",
+    411: "`length-required`: the server cannot hand over a body without a length.",
+    412: "`unsupported-version`: Tus-Version tells which are spoken. `precondition-failed`: "
+    "If-Match or If-Unmodified-Since does not hold.",
     413: "`too-large`, or `quota-exceeded`: no room beside the user's other uploads.",
     415: "`unsupported-media-type`",
     416: "`range-not-satisfiable`",
     423: "`upload-busy`, `lease-lost`: another request is writing; on HEAD: ask again soon.",
     429: "`too-many-uploads`, `too-many-creations`: the user has to wait.",
     460: "`checksum-mismatch`: the body is not what Upload-Checksum says; nothing of it was kept.",
+    500: "`row-refused`: the database refuses the new upload's row.",
     503: "`database-unavailable`, `store-error`, `server-stopping`, `body-timeout`: try again.",
     507: "`store-full`: no room; the upload goes on once there is.",
 }
@@ -92,6 +110,8 @@ def _answer(text: str, *fields: str, content: dict[str, Any] | None = None) -> d
 def _errors(*statuses: int) -> dict[int, dict[str, Any]]:
     text = {"text/plain": {"schema": {"type": "string", "example": "upload-not-found: ..."}}}
     fields = {
+        401: ("WWW-Authenticate",),
+        405: ("Allow",),
         409: ("Upload-Offset",),
         412: ("Tus-Version",),
         423: ("Retry-After",),
@@ -129,7 +149,7 @@ CREATE = {
     },
     "responses": {
         201: _answer("Created.", "Location", "Upload-Offset", "Upload-Expires"),
-        **_errors(400, 401, 403, 404, 410, 412, 413, 415, 429, 460, 503, 507),
+        **_errors(400, 401, 403, 404, 405, 410, 411, 412, 413, 415, 423, 429, 460, 500, 503, 507),
     },
 }
 HEAD = {
@@ -144,7 +164,7 @@ HEAD = {
             "Upload-Concat",
             "Upload-Expires",
         ),
-        **_errors(401, 403, 404, 410, 412, 423),
+        **_errors(400, 401, 403, 404, 405, 410, 412, 423),
     },
 }
 APPEND = {
@@ -155,21 +175,31 @@ APPEND = {
     "requestBody": {"required": True, "content": {tus.OFFSET_MEDIA_TYPE: _BINARY}},
     "responses": {
         204: _answer("Appended.", "Upload-Offset", "Upload-Expires"),
-        **_errors(400, 401, 403, 404, 409, 410, 412, 413, 415, 423, 460, 503, 507),
+        **_errors(400, 401, 403, 404, 405, 409, 410, 411, 412, 413, 415, 423, 460, 503, 507),
     },
 }
 DOWNLOAD = {
-    "parameters": _parameters((), ("Range",)),
+    "parameters": _parameters(
+        (),
+        (
+            "Range",
+            "If-Match",
+            "If-None-Match",
+            "If-Range",
+            "If-Modified-Since",
+            "If-Unmodified-Since",
+        ),
+    ),
     "responses": {
         200: _answer("The bytes.", "ETag", content={"application/octet-stream": _BINARY}),
         206: _answer(
             "A range.", "ETag", "Content-Range", content={"application/octet-stream": _BINARY}
         ),
         304: _answer("The client has it.", "ETag"),
-        **_errors(401, 403, 404, 409, 410, 416, 423, 503),
+        **_errors(400, 401, 403, 404, 405, 409, 410, 412, 416, 423, 503),
     },
 }
 TERMINATE = {
     "parameters": _parameters(("Tus-Resumable",)),
-    "responses": {204: _answer("Gone."), **_errors(401, 403, 404, 410, 412, 503)},
+    "responses": {204: _answer("Gone."), **_errors(400, 401, 403, 404, 405, 410, 412, 423, 503)},
 }

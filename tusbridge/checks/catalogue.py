@@ -190,8 +190,8 @@ DAPHNE = Finding(
 )
 EMPTY_COLUMN = Finding(
     id="W040",
-    text="{model} has columns that have to be filled and have no default: {columns}. tus gives them "
-    "no value, so each upload that it begins is refused (row-refused).",
+    text="{model} has columns that have to be filled and have no default: {columns}. tus gives "
+    "them no value, so each upload that it begins is refused (row-refused).",
     hint="Give them a default, db_default or null=True. If save(), a receiver of pre_save or the "
     "database fills them, silence this check.",
 )
