@@ -169,7 +169,17 @@ class RefusedHeadsMayBeCached(_Cached):
 class ContentLengthOfTheUpload(Reference):
     def head(self, upload: Upload, request: Request) -> Answer:
         answer = super().head(upload, request)
-        answer.fields["Content-Length"] = str(len(upload.data))
+        answer.fields["Content-Length"] = str(upload.length)
+        return answer
+
+
+@caught_by("row-023-no-content-length-of-the-upload")
+class NoLengthIsMadeNothing(Reference):
+    """As a server's middleware does."""
+
+    def head(self, upload: Upload, request: Request) -> Answer:
+        answer = super().head(upload, request)
+        answer.fields["Content-Length"] = "0"
         return answer
 
 
