@@ -1,9 +1,9 @@
 """Signals that sites receive; each is sent after what it tells is committed.
 
-Receivers get ``sender`` (the upload model) and ``upload``, in the request's thread. One that
-raises is logged by Django and hinders nobody. An upload that was uploaded to become a part of
-another has ``upload.is_part``; it is created, terminated and expired like others, and never
-completed: only the final upload is.
+Receivers get ``sender`` (the upload model) and ``upload``, in the request's context, maybe in
+another thread (``carrying``). Exceptions in receivers are logged by Django and do not affect the
+upload. An upload that was uploaded to become a part of another has ``upload.is_part``; it is
+created, terminated and expired like others, and never completed: only the final upload is.
 
 ``upload_completed`` is sent once at least, and never while its receivers run (``telling``). Only a
 server that dies right then makes the sweep send it again (or for the first time), so receivers
