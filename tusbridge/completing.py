@@ -239,7 +239,7 @@ class Completion:
         and remember that one."""
         state = upload.store_state
         left = [*state.get(LEFT, ()), upload.recorded_name]
-        values = {"file": name_of_try(upload, token), "store_state": {**state, LEFT: left}}
+        values = {"file": name_of_try(upload, left[0], token), "store_state": {**state, LEFT: left}}
         self._record(upload, token, values)
         upload.file.name, upload.store_state = str(values["file"]), values["store_state"]
         facts = {"upload_id": upload.upload_id, "file": upload.recorded_name}

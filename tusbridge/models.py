@@ -80,9 +80,10 @@ def finished_name(upload: "AbstractUpload") -> str:
     return name
 
 
-def name_of_try(upload: "AbstractUpload", token: str) -> str:
-    """Another name for the finished file, which no other request has: with the lease's token."""
-    stem, extension = os.path.splitext(upload.recorded_name)
+def name_of_try(upload: "AbstractUpload", first: str, token: str) -> str:
+    """Another name for the finished file, which no other request has: ``first``, the one that it
+    was to have, with the lease's token."""
+    stem, extension = os.path.splitext(first)
     name = f"{stem}.{token}{extension}"
     field: Any = upload._meta.get_field("file")
     is_long = len(os.path.basename(name).encode(errors="replace")) > _LONGEST_BASE

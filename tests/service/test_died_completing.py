@@ -27,11 +27,12 @@ from tusbridge.errors import (
     AlreadyComplete,
     DatabaseUnavailable,
     LeaseLost,
+    NameBusy,
     StoreError,
     TooLarge,
     UploadBusy,
 )
-from tusbridge.models import AbstractUpload, Status, Upload
+from tusbridge.models import AbstractUpload, Protocol, Status, Upload
 from tusbridge.protocol.rules import AppendRequest
 from tusbridge.service import UploadService
 from tusbridge.stores.local import LocalStore
@@ -69,7 +70,8 @@ def dies_recording(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], An
 
 def of_chunks(service: UploadService, text: bytes = b"hello") -> AbstractUpload:
     """An upload that completes when its client says so."""
-    chunk: FirstChunk = service.begin_first_chunk(Upload(completes_itself=False), 100, NOBODY)
+    made = Upload(completes_itself=False, protocol=Protocol.LEGACY)
+    chunk: FirstChunk = service.begin_first_chunk(made, 100, NOBODY)
     chunk.feed([text])
     chunk.commit({"length": None})
     return row(chunk.upload)
@@ -194,6 +196,29 @@ def test_one_that_is_overtaken_publishes_between_two_looks(
     process.complete(row(upload))
     assert row(upload).is_complete
     assert content(process, upload) == b"hello"
+
+
+def test_a_name_of_its_own_does_not_grow(
+    service: UploadService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each try of a completion may find the name before it taken."""
+    upload = of_chunks(service)
+    complete = LocalStore.complete
+
+    def busy(self: LocalStore, blob: Any, name: str, *args: Any, **kwargs: Any) -> None:
+        names.append(name)
+        if len(names) < 4:
+            raise NameBusy
+        complete(self, blob, name, *args, **kwargs)
+
+    names: list[str] = []
+    monkeypatch.setattr(LocalStore, "complete", busy)
+    with pytest.raises(NameBusy):
+        service.complete(row(upload))
+    service.complete(row(upload))
+    assert [len(name) - len(names[0]) for name in names] == [0, 33, 33, 33]
+    assert names[1] == names[2] != names[3]
+    assert content(service, upload) == b"hello"
 
 
 class TestALostAnswer:

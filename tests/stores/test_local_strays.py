@@ -220,7 +220,17 @@ def test_whoever_comes_second_leaves_no_lock_behind(
 class TestCopiesBesideFinishedFiles:
     """A copy is begun where a rename is not possible, and a crash may leave it."""
 
-    @pytest.mark.parametrize("finished", [NAME, f"a/b/name_{KEY}.bin", f"{KEY}.tar.gz"])
+    @pytest.mark.parametrize(
+        "finished",
+        [
+            NAME,
+            f"a/b/name_{KEY}.bin",
+            f"{KEY}.tar.gz",
+            # names of tries that could not have the first one
+            f"{KEY}.{ONE}",
+            f"a/b/name_{KEY}.{ONE}.bin",
+        ],
+    )
     def test_they_are_found_wherever_the_storage_has_them(
         self, finished: str, tmp_path: Path, store: LocalStore
     ) -> None:

@@ -30,8 +30,10 @@ _OURS = re.compile(
 )
 # Copies that their writers make under a name of their own; nothing locks them.
 _COPY = re.compile(r"\.(?:joined|part)\Z|\.p[0-9]{1,6}\.[0-9a-f]{32}\Z", re.ASCII)
-# A copy on its way to the name before the token; that name has the upload's id in it.
+# A copy on its way to the name before the token; that name has the upload's id in it, and maybe
+# the token of a try.
 _PART = re.compile(r"(.+)\.[0-9a-f]{32}\.part", re.ASCII | re.DOTALL)
+_TRY = re.compile(r"\.[0-9a-f]{32}(?:\.[^.]*)?\Z", re.ASCII)
 _ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])", re.ASCII)
 _LOCK = ".lock"
 # What goes with the data beside which it lies, and is astray only without it.
@@ -109,9 +111,16 @@ def beside_finished(folder: str, oldest: float) -> Iterator[Stray]:
                 logger.warning("folder-not-walked", extra={"folder": entry.path})
             continue
         match = _PART.fullmatch(entry.name)
-        keys = set(_ID.findall(match[1])) if match else set()
+        keys = _keys_in(match[1]) if match else set()
         if len(keys) == 1 and entry.is_file(follow_symlinks=False):
             yield from _if_old(entry, keys.pop(), oldest)
+
+
+def _keys_in(name: str) -> set[str]:
+    """The ids in a finished file's name, without the token of a try that had to take another one
+    (``ID.TOKEN.ext``)."""
+    keys = set(_ID.findall(name))
+    return keys if len(keys) == 1 else set(_ID.findall(_TRY.sub("", name)))
 
 
 def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
