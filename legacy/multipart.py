@@ -18,12 +18,16 @@ from django.http.multipartparser import MultiPartParserError
 from django.utils.datastructures import MultiValueDict
 from django.utils.http import parse_header_parameters
 
+from tusbridge.texts import is_encoding
+
 # Bytes of one part's head, at most: a name of 255 characters, each percent-coded, and the rest.
 # Taking one apart costs a microsecond and a half a byte.
 _LONGEST_HEAD = 4 * 1024
 # Fields of a head that have parameters.
 _WITH_PARAMETERS = frozenset({"content-disposition", "content-type"})
 _HEAD_END = b"\r\n\r\n"
+# The charset that a parameter names for itself (RFC 8187).
+_CHARSETS = re.compile(r"\*\s*=\s*\"?([^'\";]+)'")
 # What may stand behind a boundary: blanks, and the end of the line.
 _PADDING = re.compile(rb"[ \t]*\r\n")
 
@@ -267,6 +271,8 @@ def _parse_parameters(value: str) -> tuple[str, dict[str, str]]:
     :raises MultiPartParserError: Django's parser fails, as it does for ``filename*`` in a charset
         that does not exist (RFC 8187).
     """
+    if not all(map(is_encoding, _CHARSETS.findall(value))):
+        raise MultiPartParserError("The form names a charset that cannot be read.")
     try:
         return parse_header_parameters(value)
     except Exception as error:

@@ -10,7 +10,6 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from encodings.aliases import aliases
 from typing import Any
 
 from django.http import HttpResponse, HttpResponseBase
@@ -21,6 +20,7 @@ from tusbridge.intake import Message, Receive
 from tusbridge.pace import Pace
 from tusbridge.protocol.tus import STATUS
 from tusbridge.shares import Shares, client_of
+from tusbridge.texts import is_encoding
 
 logger = logging.getLogger("tusbridge.asgi")
 
@@ -35,8 +35,6 @@ LET_GO_SECONDS = 0.02
 # How much of a refused body is still read, and for how long, so that the answer arrives.
 _DRAIN_BYTES = 256 * 1024
 _DRAIN_SECONDS = 0.5
-# Names of encodings that Python has. It remembers each other name that it is asked for.
-_ENCODINGS = {name.replace("_", "") for name in (*aliases, *aliases.values())}
 _CHARSET = re.compile(rb';\s*charset\s*=\s*"?([^\s;"]*)"?', re.IGNORECASE)
 # A parameter that names its encoding itself (RFC 8187).
 _EXTENDED = re.compile(rb';[^;="]*\*\s*=[^;]*')
@@ -216,11 +214,6 @@ def tame_content_type(scope: Scope) -> None:
 
 def _known(match: re.Match[bytes]) -> bytes:
     return match[0] if is_encoding(match[1].decode("latin-1")) else b""
-
-
-def is_encoding(name: str) -> bool:
-    """Whether Python has an encoding of that name."""
-    return re.sub(r"[^a-z0-9]", "", name.lower()) in _ENCODINGS
 
 
 def _has_body(headers: dict[bytes, bytes]) -> bool:

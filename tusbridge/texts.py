@@ -1,6 +1,7 @@
 """Sizes, times and foreign text as people write and read them. Nothing here imports Django."""
 
 import re
+from encodings.aliases import aliases
 from typing import Any
 
 from tusbridge.protocol.fields import MAX_INTEGER
@@ -11,6 +12,9 @@ _UNITS = "KMGTP"
 _UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 _LONGEST_SECONDS = 100 * 365 * 86400
+
+# Names of encodings that Python has, without what is no letter or digit.
+_ENCODINGS = {name.replace("_", "") for name in (*aliases, *aliases.values())}
 
 
 def parse_size(text: Any) -> int:
@@ -65,3 +69,9 @@ def render_inert(text: str) -> str:
 
 def _escape(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")
+
+
+def is_encoding(name: str) -> bool:
+    """Whether Python has an encoding of that name. Python itself remembers each name that it is
+    asked for and does not have, so it is not asked for what clients send."""
+    return re.sub(r"[^a-z0-9]", "", name.lower()) in _ENCODINGS

@@ -1,5 +1,6 @@
 """Forms are taken apart as Django's own parser does it, however they come in."""
 
+import encodings
 import io
 from contextlib import suppress
 from typing import Any
@@ -250,3 +251,14 @@ def test_names_and_types_are_read_as_django_reads_them() -> None:
 def test_an_extended_file_name_is_decoded() -> None:
     body = body_of([("f", "x", b"abc")]).replace(b'filename="x"', b"filename*=UTF-8''%e2%82%ac.txt")
     assert parsed(body).files["f"].name == "€.txt"
+
+
+def test_r29_a_charset_that_a_client_makes_up_is_not_remembered() -> None:
+    """Python keeps each name that it was asked for in vain."""
+    before = len(encodings._cache)
+    for number in range(20):
+        name = f"filename*=nope-{number}'x'%ff".encode()
+        body = body_of([("f", "x", b"abc")]).replace(b'filename="x"', name)
+        with pytest.raises(MultiPartParserError):
+            parsed(body)
+    assert len(encodings._cache) == before
