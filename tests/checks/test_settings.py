@@ -33,7 +33,7 @@ def test_every_finding_has_an_id_of_its_own_and_a_hint() -> None:
 
 def test_levels_follow_the_ids() -> None:
     names = "alias value why folder location where path marks how setting expire_after read_timeout"
-    names += " package scope"
+    names += " package scope model columns"
     facts = dict.fromkeys(names.split())
     for name, finding in all_findings().items():
         message = finding(**facts)
