@@ -159,6 +159,7 @@ def test_row_109_a_part_is_named_by_the_last_segment_of_its_url(url: str) -> Non
         f"/files/{ID}?x",
         f"/files/{ID}#x",
         f"/files/?{ID}",
+        pytest.param(f"/{'a' * 2048}/{ID}", id="too-long"),
         f"/files/#{ID}",
         f"/files/{ID[:-1]}",
         f"/files/{ID}0",

@@ -88,6 +88,8 @@ class UploadFacts:
     concat: str = ""
 
 
+# Characters of a part's URL. urlsplit remembers the last hundred that it was given.
+_LONGEST_URL = 2048
 # The one table from errors to statuses. Whatever passes by itself is 423 on HEAD, for
 # tus-js-client forgets the upload on every other error of a HEAD.
 STATUS: Mapping[type[errors.UploadError], int] = {
@@ -277,6 +279,8 @@ def parse_upload_url(url: str) -> str:
 
     :raises InvalidField: not a URL of HTTP or a path, or its last segment is not an id.
     """
+    if len(url) > _LONGEST_URL:
+        raise errors.InvalidField("Upload-Concat", "contains a URL that is too long")
     try:
         parts = urlsplit(url)
     except ValueError as error:
