@@ -27,8 +27,8 @@ _DRAIN_STEP = 16 * 1024
 
 
 class CountedInput:
-    """A server's input, and how much of it was taken; ``length`` is Content-Length in bytes, None
-    for a body that ends by itself."""
+    """A server's input that gives nothing behind the body, and knows how much of it was taken;
+    ``length`` is Content-Length in bytes, None for a body that ends by itself."""
 
     def __init__(self, stream: Any, length: int | None) -> None:
         self._stream = stream
@@ -41,11 +41,11 @@ class CountedInput:
         """Whether the body has not been read to its end."""
         return not self._is_over and (self._length is None or self.taken < self._length)
 
-    def read(self, *size: int) -> bytes:
-        return self._count(self._stream.read(*size))
+    def read(self, size: int | None = -1, /) -> bytes:
+        return self._take(self._stream.read, size)
 
-    def readline(self, *size: int) -> bytes:
-        return self._count(self._stream.readline(*size))
+    def readline(self, size: int | None = -1, /) -> bytes:
+        return self._take(self._stream.readline, size)
 
     def readlines(self, *hint: int) -> list[bytes]:
         return list(self)
@@ -53,9 +53,16 @@ class CountedInput:
     def __iter__(self) -> Iterator[bytes]:
         return iter(self.readline, b"")
 
-    def _count(self, data: bytes) -> bytes:
+    def _take(self, read: Callable[..., bytes], size: int | None) -> bytes:
+        size = -1 if size is None else size
+        if self._length is not None:
+            left = self._length - self.taken
+            size = left if size < 0 else min(size, left)
+        if size == 0:
+            return b""
+        data = read(size) if size > 0 else read()
         self.taken += len(data)
-        self._is_over = self._is_over or not data
+        self._is_over = not data
         return data
 
     def __getattr__(self, name: str) -> Any:
