@@ -40,7 +40,7 @@ _SENT = 300_000
 _REFUSED = 2 * 1024 * 1024
 # Seconds for an answer that is a matter of milliseconds, and after which an offset stands still.
 _ANSWER_SECONDS = 3.0
-_STILL_SECONDS = 1.5
+_STILL_SECONDS = 1.0
 _TIMEOUT_SECONDS = 30.0
 
 
@@ -125,7 +125,7 @@ def _behind_a_refusal(client: Client) -> str:
     """On the connection, or on what a proxy has kept of it."""
     change = {"Upload-Offset": "7", "Content-Type": "application/offset+octet-stream"}
     found = set()
-    for _ in range(6):
+    for _ in range(4):
         connection = client.start("PATCH", client.create(9), change, length=_REFUSED)
         try:
             connection.send(bytes(_REFUSED))
