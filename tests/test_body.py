@@ -1,5 +1,6 @@
 """Request bodies: no byte lost, none invented, and an end that tells what happened."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -327,3 +328,24 @@ def test_the_last_read_asks_only_for_what_is_left(clock: Clock) -> None:
     read, asked = slow(clock, lambda _: 0.0)
     ask(read, 3, length=FIRST + 128 * KIB + 1)
     assert asked == [FIRST, 128 * KIB, 1]
+
+
+def test_r54_a_body_that_trickles_ends_and_what_came_is_kept() -> None:
+    def read(size: int) -> bytes:
+        time.sleep(0.05)
+        return b"x"
+
+    body = StreamBody(read, 1000, silence_seconds=0.3, rate=1000)
+    came = b"".join(chunk for chunks in body.batches() for chunk in chunks)
+    assert body.end is BodyEnd.TIMED_OUT
+    assert 1 <= len(came) <= 7
+
+
+def test_a_body_at_its_rate_goes_on() -> None:
+    def read(size: int) -> bytes:
+        time.sleep(0.05)
+        return b"x" * 50
+
+    body = StreamBody(read, 1000, silence_seconds=0.5, rate=50)
+    assert sum(len(chunk) for chunks in body.batches() for chunk in chunks) == 1000
+    assert body.end is BodyEnd.WHOLE

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum, auto
 
+from tusbridge.pace import Pace
+
 # First read of a blocking stream: what a server may lose that drops a read on a reset.
 _FIRST_READ = 64 * 1024
 _LARGEST_READ = 1024 * 1024
@@ -86,8 +88,8 @@ class StreamBody(Body):
     before ``length`` bytes is one whose client went away (RFC 9112, 8).
 
     A read that raises TimeoutError ends the body, or with ``silence_seconds`` only after so long
-    without a byte: such a read must be one that can be tried again. ``read_trailers`` is called
-    once, at the end of a whole body.
+    without a byte, or below ``rate`` bytes a second: such a read must be one that can be tried
+    again. ``read_trailers`` is called once, at the end of a whole body.
     """
 
     def __init__(
@@ -96,12 +98,13 @@ class StreamBody(Body):
         length: int | None,
         *,
         silence_seconds: float | None = None,
+        rate: float = 0,
         read_trailers: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         super().__init__()
         self._read_trailers = read_trailers
-        self._silence_seconds = silence_seconds
-        self._last_byte_at = time.monotonic()
+        self._read_at = time.monotonic()
+        self._pace = silence_seconds and Pace(silence_seconds, rate, self._read_at)
         self._read = read
         self._left = length
         self._size = _FIRST_READ
@@ -127,19 +130,26 @@ class StreamBody(Body):
         """The next bytes; b"" at the end, None when nothing came for a while."""
         wanted = self._size if self._left is None else min(self._size, self._left)
         started = time.monotonic()
+        if self._pace:
+            self._pace.pause(started - self._read_at)
         try:
             chunk = self._read(wanted)
         except TimeoutError:
-            silent_for = time.monotonic() - self._last_byte_at
-            if self._silence_seconds is not None and silent_for < self._silence_seconds:
+            self._read_at = time.monotonic()
+            if self._pace and self._read_at < self._pace.until:
                 return None
             self.end = BodyEnd.TIMED_OUT
             return b""
         except Exception:  # noqa: BLE001 each server raises its own classes when a client breaks off
             self.end = BodyEnd.GONE
             return b""
-        self._last_byte_at = time.monotonic()
-        self._adapt(self._last_byte_at - started)
+        self._read_at = time.monotonic()
+        self._adapt(self._read_at - started)
+        if self._pace:
+            self._pace.came(len(chunk), self._read_at)
+            if chunk and self._read_at >= self._pace.until:
+                # what came is kept, and nothing more is waited for
+                self._read = _time_out
         return chunk
 
     def _adapt(self, seconds: float) -> None:
@@ -147,3 +157,7 @@ class StreamBody(Body):
             self._size = min(self._size * 2, _LARGEST_READ)
         elif seconds > _SLOW_SECONDS:
             self._size = max(self._size // 2, _SMALLEST_READ)
+
+
+def _time_out(size: int) -> bytes:
+    raise TimeoutError

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from tusbridge.body import StreamBody
+from tusbridge.conf import get_options
 from tusbridge.errors import BodyAlreadyRead, LengthRequired
 
 # Seconds for which a read waits before the append may commit what came until then.
@@ -94,7 +95,8 @@ def stream_of(environ: dict[str, Any], length: int | None, read_timeout: float) 
     read = _reader_of_what_came(stream)
     if read is None or not _set_timeout(environ, min(_TICK_SECONDS, read_timeout)):
         return StreamBody(stream.read, length)
-    return StreamBody(read, length, silence_seconds=read_timeout)
+    rate = get_options().MIN_BODY_RATE
+    return StreamBody(read, length, silence_seconds=read_timeout, rate=rate)
 
 
 def let_go(environ: dict[str, Any]) -> bool:
