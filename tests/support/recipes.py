@@ -31,6 +31,6 @@ def serve_behind_a_proxy(page: str) -> tuple[str, ...]:
 
 
 def included(page: str) -> str:
-    """The file that a page shows."""
-    (name,) = re.findall(r"```{literalinclude} (\S+)", text_of(page))
+    """The first file that a page shows."""
+    name = re.findall(r"```{literalinclude} (\S+)", text_of(page))[0]
     return (ROOT / "docs" / name).resolve().read_text(encoding="utf-8")
