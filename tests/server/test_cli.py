@@ -250,9 +250,9 @@ class TestUpload:
     @pytest.mark.parametrize(
         ("url", "said"),
         [
-            ("ftp://127.0.0.1/", "is no URL"),
+            ("ftp://127.0.0.1/", "is not a URL"),
             ("http://127.0.0.1:9/files/", "does not answer"),
-            ("nonsense", "is no URL"),
+            ("nonsense", "is not a URL"),
         ],
     )
     def test_says_what_is_wrong(self, tmp_path: Path, url: str, said: str) -> None:

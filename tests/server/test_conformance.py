@@ -10,7 +10,15 @@ import pytest
 from conformance.checks import ALL
 from conformance.registry import Check
 from tests.support import conformance
-from tests.support.conformance import NOT_ANNOUNCED, NOT_TESTABLE, PASSED, Once, Report, logins
+from tests.support.conformance import (
+    FAILED,
+    NOT_ANNOUNCED,
+    NOT_TESTABLE,
+    PASSED,
+    Once,
+    Report,
+    logins,
+)
 from tests.support.databases import fresh_database
 from tests.support.servers import KINDS, running
 
@@ -147,3 +155,21 @@ def _not_passed_without_more() -> set[str]:
         or check.id.startswith(SHORT_LIVED)
         or check.extension == _TRAILER
     }
+
+
+@pytest.mark.parametrize(
+    "names", ["creation", "creation,concatenation", "creation,creation-with-upload,termination"]
+)
+def test_a_server_that_announces_less_keeps_the_rules_of_what_it_announces(
+    tmp_path: Path, names: str
+) -> None:
+    with running("serve", tmp_path / names, flags=("--extensions", names)) as server:
+        report = conformance.check(tmp_path, server.url, "--no-trailers", *logins(server))
+    failed = [name for name in report.checks if report.outcome(name) == FAILED]
+    assert not failed, "\n\n".join(map(report.explain, failed))
+    left_out = {
+        made.id for made in ALL if made.extension and made.extension not in names.split(",")
+    }
+    assert {report.outcome(name) for name in left_out} <= {NOT_ANNOUNCED, NOT_TESTABLE}
+    if names == "creation,concatenation":
+        assert report.outcome("row-114-unfinished-partial") == PASSED
