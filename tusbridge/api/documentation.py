@@ -80,8 +80,8 @@ _ERRORS = {
     429: "`too-many-uploads`, `too-many-creations`: the user has to wait.",
     460: "`checksum-mismatch`: the body is not what Upload-Checksum says; nothing of it was kept.",
     500: "`row-refused`: the database refuses the new upload's row.",
-    503: "`overloaded`, `database-unavailable`, `store-error`, `server-stopping`, `body-timeout`: try "
-    "again.",
+    503: "`overloaded`, `database-unavailable`, `store-error`, `server-stopping`, `body-timeout`: "
+    "try again.",
     507: "`store-full`: no room; the upload goes on once there is.",
 }
 
