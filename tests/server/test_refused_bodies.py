@@ -13,10 +13,10 @@ MIB = 1024 * 1024
 HEAD = (
     "PATCH {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nTus-Resumable: 1.0.0\r\n"
     "Content-Type: application/offset+octet-stream\r\nUpload-Offset: 7\r\n"
-    "Content-Length: {length}\r\n{more}\r\n"
+    "Content-Length: {length}\r\n"
 )
-# What browsers send along with any PATCH.
-ORIGIN = "Origin: http://127.0.0.1\r\n"
+# What browsers send along with any PATCH of the site's own page.
+ORIGIN = "Origin: http://127.0.0.1:{port}\r\n"
 # Of a refused body: what a server's kernel takes that nobody reads, and the front's own patience.
 TAKEN_BYTES = MIB
 
@@ -25,6 +25,11 @@ TAKEN_BYTES = MIB
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     with running(request.param, tmp_path) as server:
         yield server
+
+
+def head_of(server: Server, path: str, length: int, more: str) -> bytes:
+    text = f"{HEAD}{more}\r\n"
+    return text.format(path=path, port=server.port, length=length).encode()
 
 
 def create(server: Server, length: int) -> str:
@@ -63,8 +68,7 @@ def test_a_body_at_the_wrong_offset_is_not_taken(server: Server) -> None:
     path = create(server, 2 * length)
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1024)
-        head = HEAD.format(path=path, port=server.port, length=length, more=ORIGIN)
-        client.sendall(head.encode())
+        client.sendall(head_of(server, path, length, ORIGIN))
         assert send_until_stopped(client, length) <= TAKEN_BYTES
         answer = read_answer(client)
     assert (answer.status, answer.getheader("Upload-Offset")) == (409, "0")
@@ -84,7 +88,7 @@ def test_a_refused_body_that_is_soon_over_keeps_its_connection(
     server: Server, upload: str, length: int, more: str, status: int
 ) -> None:
     path = create(server, 8 * MIB) if upload == "own" else "/files/" + "0" * 32
-    head = HEAD.format(path=path, port=server.port, length=length, more=more).encode()
+    head = head_of(server, path, length, more)
     with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
         for _ in range(2):
             client.sendall(head + bytes(length))
