@@ -25,10 +25,13 @@ from tusbridge.errors import StoreError
 from tusbridge.files import NO_LINKS, sync_path, sync_up
 from tusbridge.models import Status
 from tusbridge.service import UploadService
+from tusbridge.statements import until
 
 logger = logging.getLogger("tusbridge")
 
 _BATCH = 500
+# Seconds within which a statement takes effect whose connection was given up.
+_LATE_SECONDS = 10.0
 # Uploads that an error names; the log has all.
 _MOST_NAMED = 20
 # Where a row's store_state tells what is still to be removed.
@@ -53,6 +56,10 @@ def give_back(model: Any, using: str) -> None:
                 for row in batch:
                     giving.put_back(row)
                 rows.bulk_update(batch, ["file", "store_state"])
+                # so that a statement of before, which takes effect yet, finds no row to change
+                rows.filter(pk__in=[row.pk for row in batch]).update(
+                    lease_token=uuid.uuid4().hex, lease_until=until(_LATE_SECONDS)
+                )
             giving.check()
             giving.forget_terminated(rows.filter(status=Status.TERMINATED))
         except BaseException:

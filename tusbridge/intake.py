@@ -100,7 +100,10 @@ class Intake:
         async def receive_again() -> Message:
             nonlocal is_over
             if is_over:
-                return await receive()
+                # by its length; the server's own end of the body may come yet
+                while (message := await receive())["type"] == "http.request":
+                    pass
+                return message
             while not (taken or self.size) and self.end is None:
                 await self.wait_for_work(self._loop.time() + _LULL_SECONDS)
             body = b"".join([*taken, *self.take()])

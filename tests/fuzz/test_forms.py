@@ -193,7 +193,7 @@ def test_r21_a_head_that_cannot_be_read_is_400_and_leaves_nothing(
     kind = "multipart/form-data; boundary=x"
     response = client.generic("POST", "/legacy/upload/", body, kind)
     assert response.status_code == 400
-    assert response.json() == {"detail": "The head of a part is malformed."}
+    assert response.json() == {"detail": "The form names a charset that cannot be read."}
     assert not Upload.objects.exists()
 
 

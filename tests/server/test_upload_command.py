@@ -130,7 +130,9 @@ def test_a_retry_after_that_says_no_time_is_none(tmp_path: Path, value: str) -> 
 
 
 @pytest.mark.parametrize(
-    "value", ["86400", "9" * 5000, formatdate(time.time() + 86400, usegmt=True)]
+    "value",
+    ["86400", "9" * 5000, formatdate(time.time() + 86400, usegmt=True)],
+    ids=["seconds", "digits", "date"],
 )
 def test_a_retry_after_of_a_day_is_cut_and_said(tmp_path: Path, value: str) -> None:
     def say(method: str, path: str, fields: dict[str, str]) -> Reply:

@@ -17,6 +17,7 @@ from tests.legacy.importing.cases.support import CONTENT
 from tests.legacy.importing.cases.test_own_tables import historical, old_row
 from tests.legacy.importing.tables.models import Target
 from tests.service.faulty import Fault, Killed, one_process
+from tusbridge import leases
 from tusbridge.body import BodyEnd
 from tusbridge.models import Status
 from tusbridge.policy import Actor
@@ -35,6 +36,12 @@ MOST_UNHEARD = 20
 
 class RolledBack(Exception):
     """Something later in the same transaction has failed."""
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes on with a table that was given back need not wait."""
+    monkeypatch.setattr("legacy.giving_back._LATE_SECONDS", 0.0)
 
 
 def back_and_fail(model: Any) -> None:
@@ -205,6 +212,20 @@ def test_r10_ours_go_on_after_all_of_it(model: Any) -> None:
     assert read("a") == FIRST
     add("a")
     assert read("a") == CONTENT
+
+
+def test_a_statement_that_takes_effect_behind_it_changes_nothing(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a connection that was given up: the row would have more bytes than its file."""
+    monkeypatch.setattr("legacy.giving_back._LATE_SECONDS", 60.0)
+    takeover.take_over(model, connection.alias)
+    empty = Target.objects.create(upload_id="e" * 32, filename="empty")
+    back(model)
+    given = {"token": "1" * 32, "length": None, "ttl": None}
+    assert not leases.commit_first(Target, empty.pk, new=5, values={}, **given)
+    empty.refresh_from_db()
+    assert (empty.offset, Path(empty.file.path).read_bytes()) == (0, b"")
 
 
 @pytest.mark.parametrize("durability", ["power", "process"])
