@@ -10,11 +10,11 @@ import logging
 import threading
 from collections.abc import Callable, Container, Hashable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from contextvars import ContextVar, copy_context
+from contextvars import Context, ContextVar, copy_context
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, TypeVar
 
-from asgiref.sync import _restore_context
+import asgiref.sync
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIRequest
@@ -28,6 +28,12 @@ from tusbridge.conf import get_options
 from tusbridge.errors import DatabaseUnavailable
 
 logger = logging.getLogger("tusbridge")
+
+# asgiref's locals are a thread's own, unless they are moved as asgiref moves them, which has no
+# public name. Without it the other context variables are carried all the same.
+_move_locals: Callable[[Context], None] = getattr(
+    asgiref.sync, "_restore_context", lambda context: None
+)
 
 T = TypeVar("T")
 Scope = Callable[[HttpRequest], AbstractContextManager[Any]]
@@ -153,8 +159,7 @@ class Carrier:
         return self._context.copy().run(self._run, partial(work, *args, **kwargs))
 
     def _run(self, work: Callable[[], T]) -> T:
-        # asgiref's locals are a thread's own, unless they are moved as asgiref moves them
-        _restore_context(self._context)
+        _move_locals(self._context)
         if self._request is None:
             return work()
         named = _named()
