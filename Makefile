@@ -204,7 +204,7 @@ $(VENV)/.test: $(VENV)/.server
 	touch $@
 
 $(VENV)/.services: $(VENV)/.test
-	$(PIP) install -c constraints.txt '$(DJANGO)' -e '.[server,postgres,mysql]' --group browser --group schemas
+	$(PIP) install -c constraints.txt '$(DJANGO)' -e '.[server,postgres,mysql]' --group browser --group schemas --group servers
 	touch $@
 
 $(VENV)/.lint: $(VENV)/.services
