@@ -235,6 +235,7 @@ def final_with_length(client: Client) -> None:
     title="a final that brings bytes is 403",
 )
 def final_with_body(client: Client) -> None:
+    client.require("creation-with-upload")
     value = listed(make(client, BODIES[0]))
     change: Change = {"Upload-Concat": value, "Content-Type": OFFSET_TYPE}
     expect_refused(client.post(change, b"12345"), 403)

@@ -204,7 +204,8 @@ def test_row_99_a_checksum_may_follow_where_trailers_are_handed_over(
 ) -> None:
     fields = patch(trailer=trailer)
     assert tus.parse_append(fields, has_trailers=has_trailers).checksum_follows is follows
-    created = {"upload-length": "5", "trailer": trailer}
+    created = {"upload-length": "5", "trailer": trailer, "transfer-encoding": "chunked"}
+    created["content-type"] = "application/offset+octet-stream"
     assert tus.parse_create(created, has_trailers=has_trailers).checksum_follows is follows
 
 

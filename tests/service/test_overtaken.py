@@ -22,7 +22,7 @@ from tests.service.test_service import (
     row,
 )
 from tusbridge.errors import LeaseLost, UploadError
-from tusbridge.models import AbstractUpload, Status, Upload
+from tusbridge.models import AbstractUpload, Protocol, Status, Upload
 from tusbridge.protocol.rules import AppendRequest
 from tusbridge.service import UploadService
 from tusbridge.stores.local import LocalStore
@@ -110,7 +110,7 @@ def by_word_of_the_client(scene: Scene) -> Callable[[], Any]:
     request = create_request()
     scene.upload = scene.service.create(request, NOBODY)
     append(scene.service, scene.upload, 0, CONTENT[:5])
-    Upload.objects.update(completes_itself=False, length=None)
+    Upload.objects.update(protocol=Protocol.LEGACY, completes_itself=False, length=None)
     scene.expected = CONTENT[:5]
     upload = row(scene.upload)
     return lambda: scene.service.complete(upload)

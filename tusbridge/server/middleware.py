@@ -52,7 +52,9 @@ class Hosts(MiddlewareMixin):
         try:
             check_host(request)
         except HostNotAllowed as error:
-            return dress(request, error_response(request, error), get_options())
+            response = dress(request, error_response(request, error), get_options())
+            protect(response)
+            return response
         return None
 
 
