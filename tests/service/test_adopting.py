@@ -7,7 +7,7 @@ import pytest
 
 from tests.service.test_service import CONTENT, files
 from tusbridge.errors import BlobTruncated, LeaseLost, StoreFull
-from tusbridge.models import Status, Upload
+from tusbridge.models import Protocol, Status, Upload
 from tusbridge.service import UploadService
 from tusbridge.stores.local_writer import LocalWriter
 
@@ -26,6 +26,8 @@ def test_bytes_of_an_unfinished_upload_are_where_the_next_append_finds_them(
     service: UploadService,
 ) -> None:
     upload = new()
+    # as the uploads of another program are
+    upload.protocol, upload.completes_itself = Protocol.LEGACY, False
     service.adopt(upload, PIECES)
     assert (upload.file.name, "segments" in upload.store_state) == ("", False)
     upload.save()

@@ -15,7 +15,7 @@ from tests.service.test_service import CONTENT, append, begin, create_request, m
 from tusbridge import leases, signals, sweeping, telling
 from tusbridge.body import BodyEnd
 from tusbridge.errors import DatabaseUnavailable
-from tusbridge.models import AbstractUpload, Upload
+from tusbridge.models import AbstractUpload, Protocol, Upload
 from tusbridge.policy import Actor
 from tusbridge.rows import release_connections
 from tusbridge.service import UploadService
@@ -311,6 +311,7 @@ class TestEveryWay:
         appending.feed([CONTENT[:5]])
         with pytest.raises(Exception, match="ended"):
             appending.end(BodyEnd.GONE)
+        Upload.objects.update(protocol=Protocol.LEGACY)
         found = row(upload)
         service.complete(found)
         assert (receiver.told, row(upload).announce_at) == ([upload.upload_id], None)
