@@ -15,6 +15,8 @@ from tests.legacy.sites import errors_of, running_site
 from tests.support.databases import fresh_database
 from tests.support.servers import Server
 
+# The first row that is asked for runs all of them.
+pytestmark = pytest.mark.timeout(600)
 # Checks that fail on ours, and what of the contract's section 9 allows it.
 ALLOWED = {
     "legacy-2.2-12-blanks-around-the-md5": "may be taken: no client can depend on the refusal",
