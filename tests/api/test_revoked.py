@@ -14,7 +14,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
-from django.db import OperationalError
+from django.db import OperationalError, connections
 from django.http import HttpRequest
 from django.test import Client
 from ninja.security import HttpBearer
@@ -272,9 +272,9 @@ def test_the_front_asks_too(
         if not came:
             came.append(piece)
             return {"type": "http.request", "body": piece, "more_body": True}
-        while not (await sync_to_async(Upload.objects.get)()).offset:
+        while not (await sync_to_async(tidily)(Upload.objects.get)).offset:
             await asyncio.sleep(0.01)
-        await sync_to_async(happens)()
+        await sync_to_async(tidily)(happens)
         return {"type": "http.request", "body": piece, "more_body": False}
 
     async def send(message: dict[str, Any]) -> None:
@@ -286,6 +286,14 @@ def test_the_front_asks_too(
     came: list[bytes] = []
     run(ask())
     assert sent[0]["status"] == status
+
+
+def tidily(work: Callable[[], Any]) -> Any:
+    """In a thread that goes on: its connection would keep the database of the tests open."""
+    try:
+        return work()
+    finally:
+        connections.close_all()
 
 
 async def _site(scope: Any, receive: Any, send: Any) -> None:
