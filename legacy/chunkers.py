@@ -15,7 +15,7 @@ _COUNTED = (
     ("Plupload", "chunk", "chunks"),
     ("Fine Uploader", "qqpartindex", "qqtotalparts"),
 )
-# The same, where bytes are told: of this chunk, and of the whole file.
+# The same, where the fields hold bytes: of this chunk, and of the whole file.
 _MEASURED = (("ng-file-upload", "_currentChunkSize", "_totalSize"),)
 
 

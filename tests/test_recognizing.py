@@ -11,12 +11,12 @@ import pytest
 from django.conf.urls.i18n import i18n_patterns
 from django.core.asgi import get_asgi_application
 from django.db import OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import clear_url_caches, include, path
-from django.views.decorators.csrf import csrf_exempt
 
 from tests.crowd.wire import run
 from tests.support.asgi import ask
+from tests.support.urlconfs import page, set_urlconfs
 from tusbridge.api import frame
 from tusbridge.front import Front
 from tusbridge.intake import SMALL_BYTES
@@ -25,25 +25,6 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 TUS = {"Tus-Resumable": "1.0.0"}
 SIZES = [0, 5, SMALL_BYTES, SMALL_BYTES + 1, 300_000]
-
-
-@csrf_exempt
-def page(request: HttpRequest, **captured: str) -> HttpResponse:
-    """The site's: tells what came."""
-    return HttpResponse(request.body, headers={"X-Page": request.path})
-
-
-def by_host(get_response: Callable[[HttpRequest], HttpResponse]) -> Any:
-    """As django-hosts does."""
-
-    def middleware(request: HttpRequest) -> HttpResponse:
-        if host := request.headers.get("X-Urls"):
-            request.urlconf = host  # type: ignore[attr-defined]
-        if request.headers.get("X-Closed"):
-            return HttpResponse("closed", status=403)
-        return get_response(request)
-
-    return middleware
 
 
 @pytest.fixture(autouse=True)
@@ -60,22 +41,7 @@ def urls(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[None]:
         "host_urls": [path("up/", ours), path("files/", page)],
         "forms_urls": [path("chunks/", include("legacy.urls")), path("up/", ours)],
     }
-    for name, patterns in confs.items():
-        module: Any = ModuleType(name)
-        module.urlpatterns = patterns
-        monkeypatch.setitem(sys.modules, name, module)
-    site: Any = ModuleType("site_middleware")
-    site.by_host = by_host
-    monkeypatch.setitem(sys.modules, "site_middleware", site)
-    settings.ROOT_URLCONF = "root_urls"
-    settings.MIDDLEWARE = [
-        "django.middleware.locale.LocaleMiddleware",
-        "django.middleware.common.CommonMiddleware",
-        "site_middleware.by_host",
-    ]
-    monkeypatch.setattr(frame, "known_urlconfs", {})
-    monkeypatch.setattr("tusbridge.recognizing.known_urlconfs", frame.known_urlconfs)
-    clear_url_caches()
+    set_urlconfs(monkeypatch, settings, confs)
     yield
     clear_url_caches()
 

@@ -1,36 +1,18 @@
 """The same under WSGI: what only looks like ours keeps its body, and the slash may be missing."""
 
 import io
-import sys
 from collections.abc import Callable, Iterator
-from types import ModuleType
 from typing import Any
 
 import pytest
 from django.conf.urls.i18n import i18n_patterns
 from django.core.wsgi import get_wsgi_application
-from django.http import HttpRequest, HttpResponse
 from django.urls import clear_url_caches, include, path
-from django.views.decorators.csrf import csrf_exempt
 
-from tusbridge.api import frame
+from tests.support.urlconfs import page, set_urlconfs
 from tusbridge.wsgi import TusbridgeWSGI
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
-
-
-@csrf_exempt
-def page(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(request.body)
-
-
-def by_host(get_response: Callable[[HttpRequest], HttpResponse]) -> Any:
-    def middleware(request: HttpRequest) -> HttpResponse:
-        if host := request.headers.get("X-Urls"):
-            request.urlconf = host  # type: ignore[attr-defined]
-        return get_response(request)
-
-    return middleware
 
 
 @pytest.fixture
@@ -41,21 +23,7 @@ def ask(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Callable[...
         "root_urls": [path("files/", ours), *i18n_patterns(path("up/", ours))],
         "host_urls": [path("up/", ours), path("files/", page)],
     }
-    for name, patterns in confs.items():
-        module: Any = ModuleType(name)
-        module.urlpatterns = patterns
-        monkeypatch.setitem(sys.modules, name, module)
-    site: Any = ModuleType("site_middleware")
-    site.by_host = by_host
-    monkeypatch.setitem(sys.modules, "site_middleware", site)
-    settings.ROOT_URLCONF = "root_urls"
-    settings.MIDDLEWARE = [
-        "django.middleware.locale.LocaleMiddleware",
-        "django.middleware.common.CommonMiddleware",
-        "site_middleware.by_host",
-    ]
-    monkeypatch.setattr(frame, "known_urlconfs", {})
-    clear_url_caches()
+    set_urlconfs(monkeypatch, settings, confs)
     application = TusbridgeWSGI(get_wsgi_application())
 
     def ask(path: str, body: bytes = b"", **fields: str) -> tuple[int, dict[str, str], bytes]:

@@ -1,4 +1,4 @@
-"""A request's context, in whatever thread its work is done.
+"""A request's context, in every thread that works for it.
 
 Large bodies are written, completed and announced in other threads than the one in which the site's
 middleware ran. Context variables (with those of ``asgiref.local.Local``: language, time zone) are

@@ -116,7 +116,7 @@ class Drive:
         with self._lock:
             try:
                 return self.feeding.carrier.run(self._step_in_request, end, commit=commit)
-            except Exception as error:  # noqa: BLE001 a scope of the site's; the answer tells it
+            except Exception as error:  # noqa: BLE001 a scope of the site's; the answer says so
                 self._answer = self.feeding.fail(error)
                 return self._answer
 

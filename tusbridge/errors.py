@@ -353,7 +353,7 @@ class ServerStopping(TransientError):
 class _Crowded(TransientError):
     """Too much is asked for at once. Clients that were refused together come back one by one."""
 
-    # seconds, first and last, of which each client is told one
+    # seconds, first and last, of which each client gets one
     _BACK = (2, 10)
 
     def __init__(self, why: str) -> None:

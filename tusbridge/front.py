@@ -458,7 +458,7 @@ class Front:
     async def _stream(
         self, response: HttpResponseBase, send: Send, receive: Receive | None
     ) -> None:
-        """Until the client has all, or has left: what is sent to nobody servers take as well."""
+        """Until the client has all, or has left: servers take what is sent to no client, too."""
         pieces = iter(response)
         leaving = asyncio.ensure_future(_wait_until_left(receive))
         # so that nobody has to ask whether another piece follows the last one

@@ -172,7 +172,8 @@ def commit(
     The bytes must be durable before. Idempotent while the lease is kept: tried again a few
     times, for the database may have lost nothing but its answer.
 
-    :raises DatabaseUnavailable: after about 1.5 s of tries, besides the database's own time-outs.
+    :raises DatabaseUnavailable: after about 1.5 s of tries, besides the database's own time-outs;
+        with ``release`` also where a try whose answer was lost may have moved it.
     """
     given = {"pk": pk, "token": token, "old": old, "new": new, "ttl": timedelta(seconds=ttl)}
     if release:

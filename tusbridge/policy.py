@@ -187,7 +187,7 @@ class Policy:
     def identify(self, request: HttpRequest) -> Actor:
         """Who makes this request: what :meth:`authenticate` says, and what holds for all policies.
 
-        :raises Unauthenticated: nobody in particular, and that is not allowed; or ``authenticate``
+        :raises Unauthenticated: there is no user, and that is not allowed; or ``authenticate``
             gave what is not a user's key.
         :raises Forbidden: the request comes from a page of another site.
         """
@@ -279,7 +279,7 @@ class Policy:
         self._check(self.can_terminate, actor, upload)
 
     def check_concatenate(self, actor: Actor, upload: AbstractUpload) -> None:
-        """:raises UploadNotFound: the partial upload is somebody else's.
+        """:raises UploadNotFound: the partial upload is another user's.
         :raises Forbidden: it is the actor's, who may not put it into a final one.
         """
         self._check(self.can_concatenate, actor, upload)

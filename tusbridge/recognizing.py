@@ -1,6 +1,6 @@
 """Which requests are tusbridge's: by their path, or by what the site's middleware makes of them.
 
-A path tells in the site's URLconf, behind the prefix of a language too, and in any URLconf that
+A path is enough in the site's URLconf, behind the prefix of a language too, and in any URLconf that
 middleware was seen to give to a request of ours (``request.urlconf``: hosts, tenants). Where only
 the middleware can tell, a request that speaks tus is taken through it, and handed to the site's own
 application, body and all, when the view turns out to be another.
@@ -81,7 +81,7 @@ def _copy(match: ResolverMatch, urlconf: str | None) -> ResolverMatch:
 
 
 def speaks_tus(scope: Mapping[str, Any]) -> bool:
-    """Whether a request may be ours, whatever its path says."""
+    """Whether a request may be ours, though its path does not say so."""
     return any(name == b"tus-resumable" for name, _ in scope["headers"])
 
 
@@ -115,7 +115,7 @@ class Foreign(HttpResponse):
     ``taken`` is what was taken of the body already.
     """
 
-    # whatever is done with answers that tell of success is not for this one
+    # what middleware does with successful answers is not for this one
     status_code = 404
     taken: list[bytes]
 

@@ -1,4 +1,4 @@
-"""Who a request comes from, as far as its connection tells, and how much each may have at once.
+"""Who a request comes from, as far as its connection shows, and how much each may have at once.
 
 Nothing here grows with what clients send: a client is counted while it holds something.
 """
@@ -25,7 +25,7 @@ _LOOK_SECONDS = 0.25
 # A client that has places gets another while it has fewer than this part of the free ones: the
 # fewer there are left, the more of them are for those who have none.
 _FREE_PART = 4
-# Bits of an IPv6 address that tell one customer from another (RFC 6177).
+# Bits of an IPv6 address that set one customer apart from another (RFC 6177).
 _IPV6_BITS = 64
 # Fields by which a proxy says that a request is another's.
 _PROXY_FIELDS = frozenset(
@@ -47,8 +47,8 @@ def client_of(scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> Hasha
         return None
     is_near = address.is_loopback or address.is_private
     if is_near and not _PROXY_FIELDS.isdisjoint(headers):
-        told = headers.get(b"x-forwarded-for", b"").rpartition(b",")[2]
-        address = _parse(told.decode("latin-1").strip())
+        last = headers.get(b"x-forwarded-for", b"").rpartition(b",")[2]
+        address = _parse(last.decode("latin-1").strip())
     if isinstance(address, ipaddress.IPv6Address):
         return int(address) >> (128 - _IPV6_BITS)
     return address

@@ -13,7 +13,7 @@ _UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 _LONGEST_SECONDS = 100 * 365 * 86400
 
-# Names of encodings that Python has, without what is no letter or digit.
+# Names of encodings that Python has, letters and digits only.
 _ENCODINGS = {name.replace("_", "") for name in (*aliases, *aliases.values())}
 
 

@@ -228,7 +228,7 @@ def foreign_complete_upload(client: Client) -> None:
 
 
 def _without_termination(client: Client, method: str) -> tuple[int, ...]:
-    """What a server may answer to a DELETE besides, whatever upload it is."""
+    """What else a server may answer to a DELETE of any upload."""
     has_it = method != "DELETE" or "termination" in client.extensions()
     return () if has_it else (405, 501)
 

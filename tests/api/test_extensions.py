@@ -149,7 +149,7 @@ def test_a_creation_with_a_body_is_checked(client: Client) -> None:
 
 
 def test_an_empty_patch_is_checked_as_what_it_is(client: Client) -> None:
-    """tus 1.0.0, checksum: what is checked is the entire request, and that is no bytes."""
+    """tus 1.0.0, checksum: the entire request is checked, here one without bytes."""
     url = create(client)["Location"]
     fields = {"HTTP_UPLOAD_CHECKSUM": WHOLE, "HTTP_UPLOAD_OFFSET": "0", **TUS}
     assert client.generic("PATCH", url, CONTENT_TYPE=BYTES, **fields).status_code == 460

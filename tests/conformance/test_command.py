@@ -385,7 +385,7 @@ def test_the_checks_see_over_tls_what_they_see_without(run: Run, certify: Certif
 
 
 def test_a_login_goes_to_its_own_origin_only(run: Run) -> None:
-    """Wherever a Location leads."""
+    """A Location may lead to any origin."""
     logins: list[str | None] = []
 
     def elsewhere(request: Request) -> Answer:

@@ -81,6 +81,19 @@ def begin_chunk(service: UploadService, upload: AbstractUpload, offset: int = 5)
     return service.begin_chunk(upload, offset, 100, wait=1, again=lambda: row(upload))
 
 
+@pytest.fixture
+def cut(process: UploadService, media: Path, dies_recording: Callable[..., None]) -> AbstractUpload:
+    """Its client has completed it at five bytes, of which a power cut left two."""
+    upload = of_chunks(process)
+    dies_recording(lambda: process.complete(row(upload)))
+    (published,) = media.rglob(upload.upload_id)
+    published.write_bytes(b"he")
+    let_leases_run_out()
+    with pytest.raises(StoreError):
+        process.head(upload.upload_id, NOBODY)
+    return row(upload)
+
+
 class TestABodyBehindTheEnd:
     def test_a_chunk_behind_the_word_of_its_client_is_refused(
         self, service: UploadService, dies_recording: Callable[..., None], media: Path
@@ -116,38 +129,24 @@ class TestABodyBehindTheEnd:
         appending.end(BodyEnd.WHOLE)
 
     def test_a_chunk_after_bytes_were_lost_ends_where_the_client_said(
-        self, process: UploadService, media: Path, dies_recording: Callable[..., None]
+        self, process: UploadService, cut: AbstractUpload
     ) -> None:
         from legacy.exchange import limit_of
 
-        upload = of_chunks(process)
-        dies_recording(lambda: process.complete(row(upload)))
-        (published,) = media.rglob(upload.upload_id)
-        published.write_bytes(b"he")
-        let_leases_run_out()
-        with pytest.raises(StoreError):
-            process.head(upload.upload_id, NOBODY)
-        assert (row(upload).offset, limit_of(row(upload), None)) == (2, 5)
-        chunk = begin_chunk(process, row(upload), 2)
+        assert (cut.offset, limit_of(cut, None)) == (2, 5)
+        chunk = begin_chunk(process, cut, 2)
         chunk.feed([b"llo"])
         chunk.commit({})
-        assert process.head(upload.upload_id, NOBODY).is_complete
-        assert content(process, upload) == b"hello"
+        assert process.head(cut.upload_id, NOBODY).is_complete
+        assert content(process, cut) == b"hello"
 
     def test_a_client_may_end_it_where_it_is_after_bytes_were_lost(
-        self, process: UploadService, media: Path, dies_recording: Callable[..., None]
+        self, process: UploadService, cut: AbstractUpload
     ) -> None:
-        upload = of_chunks(process)
-        dies_recording(lambda: process.complete(row(upload)))
-        (published,) = media.rglob(upload.upload_id)
-        published.write_bytes(b"he")
-        let_leases_run_out()
-        with pytest.raises(StoreError):
-            process.head(upload.upload_id, NOBODY)
-        process.complete(row(upload))
-        done = row(upload)
+        process.complete(cut)
+        done = row(cut)
         assert (done.status, done.offset, done.length) == (Status.COMPLETE, 2, 2)
-        assert content(process, upload) == b"he"
+        assert content(process, cut) == b"he"
 
 
 class TestWhatIsTold:

@@ -9,7 +9,7 @@ from django.utils.cache import patch_vary_headers
 from tusbridge.conf import Options
 from tusbridge.origins import is_allowed
 
-# What pages send whatever the protocol: logins, what upload widgets add by themselves, and what
+# What pages send in every protocol: logins, what upload widgets add by themselves, and what
 # tracing tools put into every request of a page (W3C Trace Context, Sentry, OpenTelemetry, B3,
 # Datadog, New Relic, Elastic, Application Insights).
 _ANY_REQUEST = (

@@ -45,7 +45,7 @@ _FIELDS: dict[str, tuple[dict[str, Any], str]] = {
     "Retry-After": (_INTEGER, "Seconds to wait."),
     "X-HTTP-Method-Override": (
         {"type": "string", "enum": ["PATCH"]},
-        "The method to act on, whatever the real one is: for clients that can send POST only.",
+        "The method to act on, in place of the real one: for clients that can send POST only.",
     ),
     "If-Match": (_TEXT, "Download only the file with this ETag."),
     "If-None-Match": (_TEXT, "Download only another file than the one with this ETag."),
@@ -71,7 +71,7 @@ _ERRORS = {
     409: "`offset-mismatch`: Upload-Offset tells the true one; or `upload-incomplete`.",
     410: "`upload-gone`: expired.",
     411: "`length-required`: the server cannot hand over a body without a length.",
-    412: "`unsupported-version`: Tus-Version tells which are spoken. `precondition-failed`: "
+    412: "`unsupported-version`: Tus-Version lists those that are. `precondition-failed`: "
     "If-Match or If-Unmodified-Since does not hold.",
     413: "`too-large`, or `quota-exceeded`: no room beside the user's other uploads.",
     415: "`unsupported-media-type`",

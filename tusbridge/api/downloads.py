@@ -23,7 +23,7 @@ def download(
     :raises RangeNotSatisfiable: no byte of the range exists.
     """
     etag = f'"{upload.upload_id}"'
-    # the fields tell whole seconds
+    # the fields hold whole seconds
     completed = upload.completed_on
     modified = None if completed is None else int(completed.timestamp())
     check_match(request, etag, modified)

@@ -151,7 +151,7 @@ def is_at_hand(request: HttpRequest) -> bool:
 
 
 def body_of(request: HttpRequest, *, is_form: bool = False) -> Body:
-    """The request's body, wherever it comes from. Django's request has none from now on.
+    """The request's body, from any of its sources. Django's request has none from now on.
 
     :raises LengthRequired: the body has no length, and the server does not say where it ends.
     :raises BodyAlreadyRead: something read of it, and nothing holds what was read.

@@ -65,7 +65,7 @@ class FormStream:
 
 
 def is_unread_form(request: Any) -> bool:
-    """Whether the request is a form of which nobody has read anything yet. Raises what
+    """Whether the request is a form of which nothing has been read yet. Raises what
     :func:`check_form` does."""
     if not isinstance(request, HttpRequest):
         return False

@@ -1,4 +1,4 @@
-"""The OpenAPI page and schema of an API, wherever a site mounts them, and fields for pages.
+"""The OpenAPI page and schema of an API, at any mount point, and fields for pages.
 
 django-ninja's own views ask ``reverse`` where the API is, which fails below another namespace, and
 load Swagger UI from another host where ninja is not an app of the site.
@@ -58,7 +58,7 @@ def _schema(api: NinjaAPI, prefix: str, request: HttpRequest) -> HttpResponse:
 
 def _render_page(request: HttpRequest, api: NinjaAPI) -> HttpResponse:
     if apps.is_installed("ninja"):
-        # relative to the page, whatever is in front of it
+        # relative to the page, for a proxy may change what is in front of it
         settings = {"layout": "BaseLayout", "deepLinking": True, "url": "openapi.json"}
         context = {"swagger_settings": json.dumps(settings), "api": api, "add_csrf": False}
         response = render(request, "ninja/swagger.html", context)

@@ -29,7 +29,7 @@ WRAPPED = "tusbridge.wrapped"
 
 
 def hide_body(request: Any, *, is_form: bool = False) -> None:
-    """Whoever asks Django's request for its body from now on gets none, or the one that it holds.
+    """From now on Django's request has no body for those who ask, or the one that it holds.
 
     ``is_form``: the fields and files that were parsed stay.
     """

@@ -3,7 +3,7 @@
 PEP 3333 knows only ``read(n)`` that blocks until n bytes are there: what a silent client sent
 before cannot be had, and a connection reset loses it. gunicorn's input can give what has come.
 
-Whatever is read here is this request's: never more than its Content-Length, and nothing at all of a
+All that is read here is this request's: never more than its Content-Length, and nothing at all of a
 body that something else has begun to read.
 """
 
@@ -100,9 +100,9 @@ def stream_of(environ: dict[str, Any], length: int | None, read_timeout: float) 
 
 
 def let_go(environ: dict[str, Any]) -> bool:
-    """Take what is left of a body that nobody wants, within bounds, so that its client gets to see
+    """Take what is left of an unwanted body, within bounds, so that its client gets to see
     the answer, and the next request begins where it should; whether all of it was taken. Of a
-    connection with more to come gunicorn is told that it cannot go on.
+    connection with more to come gunicorn learns that it cannot go on.
     """
     stream: Any = environ.get("wsgi.input")
     if not has_more(stream):
@@ -152,7 +152,7 @@ def _reader_of_chunks(stream: Any) -> Callable[[int], bytes] | None:
 
 
 def has_more(stream: Any) -> bool:
-    """Whether bytes of the body have not been read; False where that cannot be told."""
+    """Whether bytes of the body have not been read; False where that is not known."""
     if isinstance(stream, CountedInput):
         return stream.has_more
     reader = getattr(stream, "reader", None)
@@ -161,7 +161,7 @@ def has_more(stream: Any) -> bool:
 
 
 def _was_begun(stream: Any, length: int | None) -> bool:
-    """Whether something has read of it past Django's stream; False where that cannot be told."""
+    """Whether something has read of it past Django's stream; False where that is not known."""
     if isinstance(stream, CountedInput):
         return stream.taken > 0
     reader = getattr(stream, "reader", None)
@@ -188,7 +188,7 @@ def _trailers_of(stream: Any) -> dict[str, str]:
 
 
 def _do_nothing() -> None:
-    """Nobody waits."""
+    """No client waits for it."""
 
 
 def _set_timeout(environ: dict[str, Any], seconds: float) -> bool:

@@ -57,7 +57,7 @@ def _thread_bound() -> Iterator[tuple[str, str]]:
 def _what_is_wrong_with(path: str) -> str:
     try:
         found: Any = import_string(path)
-    except Exception as error:  # noqa: BLE001 whatever the site's module raises while it is imported
+    except Exception as error:  # noqa: BLE001 a site's module may raise anything while it is imported
         return f"cannot be imported: {error!r}"
     if not callable(found):
         return "is not callable"

@@ -43,7 +43,7 @@ def is_admin(request: HttpRequest) -> bool:
 
 class Hosts(MiddlewareMixin):
     """Before all others: the probes answer under any host name, for what asks them knows an address
-    only; any other request under a name that is not allowed is told so."""
+    only; any other request under a name that is not allowed is refused."""
 
     def process_request(self, request: HttpRequest) -> HttpResponseBase | None:
         probe = PROBES.get(request.path_info)

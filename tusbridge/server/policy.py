@@ -1,4 +1,4 @@
-"""Who a request to the runnable server comes from: the user of a bearer token, or nobody."""
+"""Who a request to the runnable server comes from: a token's user, or an anonymous client."""
 
 import logging
 import re

@@ -28,7 +28,7 @@ from tusbridge.texts import parse_size, render_inert
 _TIMEOUT_SECONDS = 60
 _BLOCK_BYTES = 1024 * 1024
 _LONGEST_WAIT_SECONDS = 10.0
-# What is obeyed of a server's Retry-After, and the wait from which on it is told.
+# What is obeyed of a server's Retry-After, and the wait from which on the user hears of it.
 _LONGEST_RETRY_AFTER_SECONDS = 60.0
 _TOLD_WAIT_SECONDS = 5.0
 _PORTS = {"http": 80, "https": 443}

@@ -53,7 +53,7 @@ def _local_store(storage: FileSystemStorage, options: Options) -> Store:
     if _saves_in_its_own_way(type(storage)):
         # a rename would pass that by
         return _spooled_store(storage, options)
-    # a folder that is another one for each tenant, say, tells no place for what all begin
+    # a folder that is another one for each tenant, say, is not a place for what all begin
     may_move = isinstance(inspect.getattr_static(storage, "location"), property)
     if may_move and settings.MEDIA_ROOT:
         root = spool_dir(options.PARTIALS_DIR)

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from django.core.files.storage import FileSystemStorage
@@ -74,7 +75,7 @@ class LocalStore(LocalBytes):
                 os.unlink(found)
                 sync_path(os.path.dirname(found))
             os.chmod(segment.path, 0o600)
-            # whatever is promised: the bytes were safe where they were, and the row forgets that
+            # with every durability: the bytes were safe where they were, and the row forgets that
             sync_path(segment.path)
             sync_path(segment.folder)
 
@@ -100,34 +101,26 @@ class LocalStore(LocalBytes):
     ) -> None:
         first = self.segments(blob)[0]
         target = self.storage.path(name)
+        publish = partial(self._publish, blob, name, length, token, still_mine, keep=keep)
         with store_errors(), unless_lost(still_mine):
             self._take_back_cut(first, target, length)
             # first: what was left under the name of a file that is published may be another's
             if first.found == name or not self._was_published(blob.key, name, length):
                 self._take_found_alone(first, still_mine)
-            self._publish_once(blob, name, length, token, still_mine, keep=keep)
+            self._publish_once(publish, blob.key, name, length)
             if not record():
                 raise LeaseLost
         if not keep:
             self.free(blob, name)
 
-    def _publish_once(
-        self,
-        blob: Blob,
-        name: str,
-        length: int,
-        token: str,
-        still_mine: Callable[[], bool],
-        *,
-        keep: bool,
-    ) -> None:
-        if not self._was_published(blob.key, name, length):
+    def _publish_once(self, publish: Callable[[], None], key: str, name: str, length: int) -> None:
+        if not self._was_published(key, name, length):
             try:
-                self._publish(blob, name, length, token, still_mine, keep=keep)
+                publish()
                 return
             except (BlobTruncated, BytesMissing):
                 # a request that was overtaken may have renamed the file in the meantime
-                if not self._was_published(blob.key, name, length):
+                if not self._was_published(key, name, length):
                     raise
         if self.durable:
             # an earlier try got as far as the rename, maybe not as far as the sync
