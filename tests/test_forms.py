@@ -2,12 +2,14 @@
 
 import asyncio
 import threading
+import time
 from typing import Any
 
 import pytest
 from django.http import HttpResponse
 
 from tests.crowd.wire import run
+from tusbridge import forms as forms_module
 from tusbridge.body import BodyEnd
 from tusbridge.forms import FormThreads, IntakeBody
 from tusbridge.intake import Intake
@@ -91,3 +93,66 @@ def test_a_loop_that_ends_ends_the_body() -> None:
     threads[0].join(5)
     assert not threads[0].is_alive()
     assert (reader.came, reader.end) == ([b"first"], BodyEnd.GONE)
+
+
+class Crowd:
+    """Views that compute until they are let go; how many began, and how many at once."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.began = threading.Semaphore(0)
+        self.count, self._lock = 0, threading.Lock()
+
+    def get_response(self, request: Any) -> HttpResponse:
+        with self._lock:
+            self.count += 1
+        self.began.release()
+        self.go.wait(SECONDS)
+        for _ in request.tusbridge_body.batches():
+            pass
+        return HttpResponse()
+
+
+def bodies(count: int) -> list[Intake]:
+    whole = {"type": "http.request", "body": bytes(100), "more_body": False}
+    return [Intake(pieces(whole), 100, timeout=60) for _ in range(count)]
+
+
+def test_views_begin_a_few_at_a_time() -> None:
+    async def check() -> None:
+        crowd, forms = Crowd(), FormThreads()
+        started = time.monotonic()
+        work = [asyncio.ensure_future(forms.run(SCOPE, body, crowd)) for body in bodies(20)]  # type: ignore[arg-type]
+        await asyncio.sleep(0.1)
+        seconds = time.monotonic() - started
+        assert crowd.count <= forms_module._BEGINNING * (1 + seconds / forms_module._BEGIN_SECONDS)
+        # those that hang keep nobody out for long
+        for _ in range(20):
+            assert await asyncio.to_thread(crowd.began.acquire, timeout=SECONDS)
+        crowd.go.set()
+        assert {answer.status_code for answer in await asyncio.gather(*work)} == {200}
+        # all places are free again, and none twice
+        assert forms._beginning._value == forms_module._BEGINNING
+
+    run(check())
+
+
+def test_a_view_that_waits_for_its_client_lets_the_next_begin(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(forms_module, "_BEGIN_SECONDS", 60.0)
+
+    async def check() -> None:
+        forms, readers = FormThreads(), [Reader() for _ in range(8)]
+        work = [
+            asyncio.ensure_future(forms.run(SCOPE, Intake(pieces(FIRST), 100, timeout=60), reader))  # type: ignore[arg-type]
+            for reader in readers
+        ]
+        for reader in readers:
+            assert await asyncio.to_thread(reader.is_reading.wait, SECONDS)
+        for each in work:
+            each.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
+        assert forms._beginning._value == forms_module._BEGINNING
+
+    run(check())

@@ -8,7 +8,7 @@ takes no thread for anything else while a client is slow.
 
 import asyncio
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -33,6 +33,9 @@ from tusbridge.shares import Place, Shares, client_of, note_overload
 
 # Threads besides those that wait for bodies, one a place: for what views do before and behind that.
 _SPARE_THREADS = 32
+# Views that begin at once, up to where they wait for their client, and seconds after which the next
+# one begins all the same. Hundreds of threads that all compute leave the others next to nothing.
+_BEGINNING, _BEGIN_SECONDS = 2, 0.03
 # Seconds for which a thread waits for more, once a few bytes have come.
 _LULL_SECONDS = 0.5
 # Seconds beyond the read time-out after which the event loop itself is taken for dead.
@@ -49,6 +52,8 @@ class IntakeBody(Body):
         self._intake = intake
         self._loop = loop
         self._place = place
+        # called in the loop whenever the view waits for its client
+        self.on_wait: Callable[[], object] = _do_nothing
 
     def claim(self, user: str) -> None:
         if self._place is not None:
@@ -75,6 +80,7 @@ class IntakeBody(Body):
             return [], BodyEnd.GONE
 
     async def _take(self) -> tuple[list[bytes], BodyEnd | None]:
+        self.on_wait()
         intake = self._intake
         intake.start()
         intake.widen(BATCH_BYTES)
@@ -86,6 +92,10 @@ class IntakeBody(Body):
         if intake.end is None and not intake.size:
             intake.finish(BodyEnd.TIMED_OUT)
         return intake.take(), intake.end
+
+
+def _do_nothing() -> None:
+    """The view has nobody to let in behind it."""
 
 
 class _Raw(io.RawIOBase):
@@ -124,6 +134,7 @@ class FormThreads:
         )
         self._running: set[Intake] = set()
         self._is_stopping = False
+        self._beginning = asyncio.Semaphore(_BEGINNING)
 
     def stop(self) -> None:
         """End the bodies that are still on their way, also of requests that come yet."""
@@ -156,11 +167,23 @@ class FormThreads:
             self._running.discard(intake)
             place.leave()
 
-    def _in_thread(
+    async def _in_thread(
         self, scope: dict[str, Any], body: IntakeBody | None, handler: BaseHandler
-    ) -> asyncio.Future[HttpResponseBase]:
+    ) -> HttpResponseBase:
         loop = asyncio.get_running_loop()
-        return loop.run_in_executor(self._pool, partial(Carrier().run, _run, scope, body, handler))
+        run = partial(Carrier().run, _run, scope, body, handler)
+        await self._beginning.acquire()
+        # once, by whichever comes first
+        has_begun = loop.create_future()
+        has_begun.add_done_callback(lambda _: self._beginning.release())
+        timer = loop.call_later(_BEGIN_SECONDS, has_begun.cancel)
+        if body is not None:
+            body.on_wait = has_begun.cancel
+        try:
+            return await loop.run_in_executor(self._pool, run)
+        finally:
+            timer.cancel()
+            has_begun.cancel()
 
 
 def _refuse(scope: dict[str, Any], error: TooManyRequests | Overloaded) -> HttpResponseBase:
