@@ -1,6 +1,5 @@
 """One at a time, across processes, by a lock on a storage's own folder: nothing is left of it."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from typing import Any
 from django.core.files.storage import FileSystemStorage
 
 from legacy.sources import ImportRefused
+from tusbridge.system import lock
 
 
 @contextmanager
@@ -31,6 +31,6 @@ def alone_in(storage: Any) -> Iterator[None]:
 
 def _lock(folder: int) -> None:
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(folder)
     except BlockingIOError:
         raise ImportRefused("another import is running; wait for its end") from None

@@ -26,6 +26,7 @@ from tusbridge.files import NO_LINKS, sync_path, sync_up
 from tusbridge.models import Status
 from tusbridge.service import UploadService
 from tusbridge.statements import until
+from tusbridge.system import change_mode, sync
 
 logger = logging.getLogger("tusbridge")
 
@@ -144,12 +145,12 @@ class _GivingBack:
         mode = getattr(storage, "file_permissions_mode", None)
         with open(path, "xb") as out:
             if mode is not None:
-                os.fchmod(out.fileno(), mode)
+                change_mode(out.fileno(), mode)
             count = out.write(first)
             for piece in pieces:
                 count += out.write(piece)
             out.flush()
-            os.fsync(out.fileno())
+            sync(out.fileno())
         if count != row.offset:
             raise StoreError(f"{count} of {row.offset} bytes are there")
 

@@ -1,7 +1,7 @@
 """Ending the connection of a request whose client takes nothing: ASGI has no word for it.
 
 A server that waits for such a client keeps what it was given, and the socket, for as long as the
-client likes. The connection is found among this process' own by its two addresses, on Linux.
+client likes. The connection is found among this process' own by its two addresses.
 """
 
 import os
@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from typing import Any
 
-_FOLDER = "/proc/self/fd"
+from tusbridge.system import own_descriptors
+
 # Sends a reset, and drops what the client has not taken (socket(7)).
 _LINGER = struct.pack("ii", 1, 0)
 
@@ -25,8 +26,8 @@ def abort(scope: Mapping[str, Any]) -> bool:
         return False
     ports = client[1], server[1]
     with suppress(OSError):
-        for name in os.listdir(_FOLDER):
-            if _ports_of(int(name)) == ports and _end(int(name), client[0], ports):
+        for fd in own_descriptors():
+            if _ports_of(fd) == ports and _end(fd, client[0], ports):
                 return True
     return False
 

@@ -17,7 +17,6 @@ import errno
 import io
 import logging
 import os
-import stat
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -32,6 +31,7 @@ from django.db.models.fields.files import FieldFile
 from django.db.transaction import TransactionManagementError
 from django.utils.text import get_valid_filename
 
+from tusbridge import system
 from tusbridge.conf import get_options
 from tusbridge.errors import AlreadyAttached, UploadNotFound
 from tusbridge.files import sync_path, sync_up
@@ -159,10 +159,7 @@ def _put_link(field_file: FieldFile, name: str, link: str) -> bool:
     field_file.save(name, _Nothing(), save=False)
     path = field_file.storage.path(str(field_file.name))
     try:
-        like = os.stat(path)
-        with suppress(PermissionError):
-            os.chown(link, -1, like.st_gid)
-        os.chmod(link, stat.S_IMODE(like.st_mode))
+        system.dress_like(link, path)
         os.rename(link, path)
     except OSError as error:
         _withdraw(field_file, former)

@@ -2,35 +2,53 @@
 imports Django, and every error is the operating system's.
 """
 
-import ctypes
 import errno
-import fcntl
 import os
 import time
 from contextlib import suppress
 from pathlib import Path
 
+from tusbridge import system
+from tusbridge.system import NO_LINKS, begin_writing
+
+__all__ = [
+    "CLOSED",
+    "NO_LINKS",
+    "begin_writing",
+    "flock_within",
+    "is_there",
+    "lock_file",
+    "sync_path",
+    "sync_up",
+]
+
 _LOCK_POLL_SECONDS = 0.01
-# sync_file_range(2), where there is one, and its flag SYNC_FILE_RANGE_WRITE.
-_SYNC_FILE_RANGE = getattr(ctypes.CDLL(None), "sync_file_range", None)
-_RANGE_WRITE = 2
-# What link(2) says where it cannot make one more name for a file.
-NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+# Looks at whether a locked file has its name still; that many lost in a row are not a race.
+_LOCK_LOOKS = 1000
 # What a lock file holds once its upload is completed or deleted: nobody's token.
 CLOSED = "-" * 32
 
 
 def lock_file(path: str, patience: float) -> int | None:
-    """A descriptor of the lock file, exclusively locked; None when it cannot be had in time."""
-    while True:
+    """A descriptor of the lock file, exclusively locked; None when it cannot be had in time.
+
+    :raises OSError: also where the file system has no locks, or gives a file another number at
+        each look.
+    """
+    for _ in range(_LOCK_LOOKS):
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if not flock_within(fd, patience):
+        try:
+            is_locked = flock_within(fd, patience)
+            # a file that was unlinked while we waited locks nobody out
+            if is_locked and system.is_at(fd, path):
+                return fd
+        except BaseException:
             os.close(fd)
-            return None
-        # a file that was unlinked while we waited locks nobody out
-        if os.fstat(fd).st_nlink:
-            return fd
+            raise
         os.close(fd)
+        if not is_locked:
+            return None
+    raise OSError(errno.ENOLCK, "the file system gives a file another number at each look")
 
 
 def flock_within(fd: int, patience: float) -> bool:
@@ -38,7 +56,7 @@ def flock_within(fd: int, patience: float) -> bool:
     deadline = time.monotonic() + patience
     while True:
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            system.lock(fd)
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 return False
@@ -73,13 +91,6 @@ def sync_path(path: str) -> None:
     """fsync a file or a folder."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        os.fsync(fd)
+        system.sync(fd)
     finally:
         os.close(fd)
-
-
-def begin_writing(fd: int, position: int, count: int) -> None:
-    """Have the disk begin with these bytes of a file, so that a sync soon after finds little left.
-    A hint: what comes of it is told by that sync."""
-    if _SYNC_FILE_RANGE is not None:
-        _SYNC_FILE_RANGE(fd, ctypes.c_int64(position), ctypes.c_int64(count), _RANGE_WRITE)

@@ -10,6 +10,8 @@ import threading
 import time
 from contextlib import suppress
 
+from tusbridge.system import own_descriptors
+
 # Seconds between two looks for the socket that the server listens on, and how often.
 _LOOK_SECONDS = 0.2
 _LOOKS = 150
@@ -35,9 +37,8 @@ def _watch(milliseconds: int) -> None:
 def _set(milliseconds: int) -> bool:
     """Whether there was such a socket."""
     found = False
-    with suppress(OSError):
-        for name in os.listdir("/proc/self/fd"):
-            found |= _set_one(int(name), milliseconds)
+    for fd in own_descriptors():
+        found |= _set_one(fd, milliseconds)
     return found
 
 

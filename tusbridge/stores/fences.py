@@ -6,12 +6,12 @@ name is held for as long as a request writes under that name, so that no other r
 replaces what it writes.
 """
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from tusbridge import system
 from tusbridge.errors import LeaseLost, NameBusy
 from tusbridge.files import flock_within, lock_file
 
@@ -25,7 +25,7 @@ def fence(path: str, token: str, patience: float, still_mine: Callable[[], bool]
     wanted = token.encode()
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        if os.pread(fd, len(wanted), 0) == wanted and os.fstat(fd).st_nlink:
+        if os.pread(fd, len(wanted), 0) == wanted and system.is_at(fd, path):
             return fd
     except BaseException:
         os.close(fd)
@@ -38,7 +38,7 @@ def fence(path: str, token: str, patience: float, still_mine: Callable[[], bool]
         if not still_mine():
             raise LeaseLost
         os.pwrite(lock, wanted, 0)
-        fcntl.flock(lock, fcntl.LOCK_UN)
+        system.unlock(lock)
     except BaseException:
         os.close(lock)
         raise
@@ -59,7 +59,7 @@ def fenced(lock: int, token: str, patience: float) -> Iterator[None]:
             raise LeaseLost
         yield
     finally:
-        fcntl.flock(lock, fcntl.LOCK_UN)
+        system.unlock(lock)
 
 
 def name_lock_path(base: str, name: str) -> str:

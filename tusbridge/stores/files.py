@@ -1,12 +1,13 @@
 """What the local store does to files: folders, copies inside the kernel, reads."""
 
-import errno
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import ClassVar
 
+from tusbridge import system
 from tusbridge.errors import LeaseLost, StoreError
 from tusbridge.files import sync_path
 
@@ -37,9 +38,7 @@ def make_folders(path: str, mode: int | None, *, durable: bool) -> None:
     if found is None:
         make_folders(parent, mode, durable=durable)
         with suppress(FileExistsError):
-            os.mkdir(path)
-            if mode is not None:
-                os.chmod(path, mode)
+            _make_folder(path, mode)
         found = os.stat(path)
     if not durable:
         return
@@ -49,6 +48,29 @@ def make_folders(path: str, mode: int | None, *, durable: bool) -> None:
         with suppress(PermissionError):
             sync_path(parent)
     _durable.add((found.st_dev, found.st_ino))
+
+
+def _make_folder(path: str, mode: int | None) -> None:
+    """As Django does: the parent's default access list, and its group for all below, stay."""
+    os.mkdir(path, 0o777 if mode is None else mode)
+    found = stat.S_IMODE(os.stat(path).st_mode)
+    if mode is not None and found & 0o777 != mode & 0o777 and not system.has_default_acl(path):
+        system.change_mode(path, mode | found & stat.S_ISGID)
+
+
+def dress(source: str, target: str, mode: int | None, token: str) -> None:
+    """Make a file look as if it had been made under the name ``target``: with its folder's default
+    access list and then ``mode``, or without one with what the process' umask leaves, as Django's
+    FILE_UPLOAD_PERMISSIONS says."""
+    if mode is None or system.has_default_acl(os.path.dirname(target)):
+        beside = f"{target}.{token}.part"
+        os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666))
+        try:
+            system.dress_like(source, beside)
+        finally:
+            os.unlink(beside)
+    if mode is not None:
+        system.change_mode(source, mode)
 
 
 def _folder_at(path: str) -> os.stat_result | None:
@@ -80,22 +102,12 @@ def copy_bytes(
                     raise LeaseLost
                 asked_at = time.monotonic()
             with step():
-                copied = _copy_some(fd, out, min(count, _COPY_SIZE))
+                copied = system.copy_some(fd, out, min(count, _COPY_SIZE))
             if copied == 0:
                 raise StoreError("a file ended before its length")
             count -= copied
     finally:
         os.close(fd)
-
-
-def _copy_some(fd: int, out: int, count: int) -> int:
-    try:
-        return os.copy_file_range(fd, out, count)
-    except OSError as error:
-        # between file systems older kernels refuse it
-        if error.errno not in {errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS}:
-            raise
-        return os.sendfile(out, fd, None, count)
 
 
 class FilePieces:

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from django.core.files.storage import FileSystemStorage
 
+from tusbridge import system
 from tusbridge.errors import BlobTruncated, BytesMissing, LeaseLost, StoreError, UploadNotFound
 from tusbridge.files import NO_LINKS, is_there, sync_path
 from tusbridge.stores.base import FOUND, LEFT, Blob, Stray
-from tusbridge.stores.files import FilePieces, copy_bytes, make_folders
+from tusbridge.stores.files import FilePieces, copy_bytes, dress, make_folders
 from tusbridge.stores.local_bytes import LOCK_PATIENCE_SECONDS, LocalBytes
 from tusbridge.stores.local_errors import store_errors, unless_lost
 from tusbridge.stores.local_segments import Segment
@@ -74,7 +75,7 @@ class LocalStore(LocalBytes):
                 sync_path(segment.folder)
                 os.unlink(found)
                 sync_path(os.path.dirname(found))
-            os.chmod(segment.path, 0o600)
+            system.change_mode(segment.path, 0o600)
             # with every durability: the bytes were safe where they were, and the row forgets that
             sync_path(segment.path)
             sync_path(segment.folder)
@@ -179,12 +180,11 @@ class LocalStore(LocalBytes):
         source = self._whole_file(blob, length, token, still_mine)
         target = self.storage.path(name)
         mode = self.storage.file_permissions_mode
-        if mode is not None:
-            os.chmod(source, mode)
-        if self.durable:
-            sync_path(source)
         folders_mode = self.storage.directory_permissions_mode
         make_folders(os.path.dirname(target), folders_mode, durable=self.durable)
+        dress(source, target, mode, token)
+        if self.durable:
+            sync_path(source)
         # a copy of our own is never missed
         move = os.link if keep and not source.endswith(".joined") else os.rename
         try:
@@ -223,9 +223,9 @@ class LocalStore(LocalBytes):
         try:
             found = os.stat(source)
             copy_bytes(source, out, found.st_size, still_mine)
-            os.fchmod(out, found.st_mode & 0o777)
+            system.dress_like(beside, source)
             if self.durable:
-                os.fsync(out)
+                system.sync(out)
             os.rename(beside, target)
         except BaseException:
             with suppress(FileNotFoundError):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from tusbridge import system
 from tusbridge.errors import BlobTruncated
 from tusbridge.files import CLOSED, NO_LINKS, is_there, lock_file, sync_path
 from tusbridge.stores.base import Blob
@@ -141,7 +142,7 @@ class _Links:
         try:
             copy_bytes(source, out, length, self._still_mine)
             if self._store.durable:
-                os.fsync(out)
+                system.sync(out)
         finally:
             os.close(out)
 

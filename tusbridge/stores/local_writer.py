@@ -1,11 +1,11 @@
 """One append to a local file, fenced by the lock file beside it (see ``local``)."""
 
-import fcntl
 import logging
 import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from tusbridge import system
 from tusbridge.errors import BlobTruncated, LeaseLost, StoreError
 from tusbridge.files import begin_writing, flock_within, lock_file, sync_path
 from tusbridge.stores.base import Blob, Writer
@@ -62,7 +62,7 @@ class LocalWriter(Writer):
                 self._unsynced = True
                 self._pwrite(chunks)
             finally:
-                fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+                system.unlock(self._lock_fd)
 
     @property
     def _lock_fd(self) -> int:
@@ -131,7 +131,9 @@ class LocalWriter(Writer):
         assert self._data is not None, "attached before"
         pending: list[memoryview | bytes] = list(chunks)
         while pending:
-            count = os.pwritev(self._data, pending[:_VECTOR], self.offset - self._segment.start)
+            count = system.write_at(
+                self._data, pending[:_VECTOR], self.offset - self._segment.start
+            )
             self.offset += count
             while pending and count >= len(pending[0]):
                 count -= len(pending.pop(0))
@@ -145,7 +147,7 @@ class LocalWriter(Writer):
     def sync(self) -> Blob:
         with store_errors():
             if self._unsynced and self._store.durable and self._data is not None:
-                os.fdatasync(self._data)
+                system.sync_data(self._data)
                 if self._is_entry_new:
                     sync_path(self._segment.folder)
                     self._is_entry_new = False

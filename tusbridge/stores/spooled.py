@@ -26,6 +26,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, Storage
 
+from tusbridge import system
 from tusbridge.errors import BlobTruncated, LeaseLost, StoreError, UploadError, UploadNotFound
 from tusbridge.files import is_there, sync_path, sync_up
 from tusbridge.stores.base import FOUND, LEFT, Blob, Stray
@@ -138,7 +139,7 @@ class SpooledStore(LocalBytes):
                 out.write(piece)
             out.flush()
             if self.durable:
-                os.fsync(out.fileno())
+                system.sync(out.fileno())
         if not still_mine():
             raise LeaseLost
 
