@@ -23,7 +23,8 @@ def remove_unfinished(instance: AbstractUpload, using: str, **_: Any) -> None:
     A finished file stays in the storage, as any FileField's does: the site may use it.
     """
     is_the_sites = instance.is_complete and instance.file.name
-    _remove_later(instance, "" if is_the_sites else instance.stored_name, using)
+    name = "" if is_the_sites else instance.stored_name
+    _remove_later(instance, name if instance.is_complete else name or None, using)
 
 
 def remove_finished(instance: AbstractUpload, using: str, **_: Any) -> None:
@@ -32,7 +33,7 @@ def remove_finished(instance: AbstractUpload, using: str, **_: Any) -> None:
         _remove_later(instance, instance.stored_name, using)
 
 
-def _remove_later(instance: AbstractUpload, name: str, using: str) -> None:
+def _remove_later(instance: AbstractUpload, name: str | None, using: str) -> None:
     # the service deletes rows that were terminated, and their bytes before that
     if instance.status != Status.TERMINATED and not instance.keeps_bytes:
         blob = Blob(key=instance.upload_id, state=instance.store_state)
@@ -40,10 +41,11 @@ def _remove_later(instance: AbstractUpload, name: str, using: str) -> None:
         transaction.on_commit(remove, using=using)
 
 
-def _remove(alias: str, blob: Blob, name: str) -> None:
+def _remove(alias: str, blob: Blob, name: str | None) -> None:
     """Idempotent. What fails here is found by the sweep's search for orphans."""
     try:
-        get_store(alias, get_options()).delete(blob, name)
+        store = get_store(alias, get_options())
+        store.delete(blob, store.noted(blob) if name is None else name)
     except (UploadError, ImproperlyConfigured) as error:
         code = getattr(error, "code", "no-store")
         logger.warning("bytes-not-removed", extra={"upload_id": blob.key, "code": code})

@@ -539,7 +539,8 @@ class UploadService:
             return  # another request removes them
         if not self._forget_shared_names(row):
             return
-        self.store_of(row).delete(blob, name)
+        store = self.store_of(row)
+        store.delete(blob, name or store.noted(blob))
         with database_errors(database_of(self.model)):
             self._ended(row).delete()
 

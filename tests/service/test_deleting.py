@@ -12,9 +12,9 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.gallery.models import Video
 from tests.service.leftovers import finish, leave_terminated, leave_uncompleted
-from tests.service.test_service import append, begin, content, files, make, raising
+from tests.service.test_service import CONTENT, append, begin, content, files, make, raising
 from tusbridge.errors import LeaseLost, StoreError
-from tusbridge.models import Concat, Upload
+from tusbridge.models import AbstractUpload, Concat, Protocol, Upload
 from tusbridge.service import UploadService
 from tusbridge.stores.local import LocalStore
 
@@ -153,3 +153,49 @@ def test_under_the_runnable_server_finished_files_go_too(
     kept.attach(video.file)
     delete(how)
     assert files(media) == ["hello"]
+
+
+def make_form_upload(service: UploadService) -> AbstractUpload:
+    """All bytes of one that its client's word completes."""
+    upload = make(service)
+    Upload.objects.update(protocol=Protocol.LEGACY, completes_itself=False, length=None)
+    append(service, upload, 0, CONTENT)
+    return Upload.objects.get(pk=upload.pk)  # type: ignore[no-any-return]
+
+
+def complete_in_vain(service: UploadService, upload: AbstractUpload) -> None:
+    """In a transaction that is rolled back."""
+    with transaction.atomic():
+        service.complete(upload)
+        transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize("way", ["terminate", "delete"])
+def test_a_file_whose_name_was_rolled_back_goes_too(
+    service: UploadService, media: Path, way: str
+) -> None:
+    upload = make_form_upload(service)
+    complete_in_vain(service, upload)
+    row = Upload.objects.get(pk=upload.pk)
+    assert not row.file.name
+    assert any(row.upload_id in str(path) for path in media.rglob("*"))
+    if way == "terminate":
+        service.terminate(row)
+    else:
+        row.delete()
+    assert files(media) == []
+
+
+def test_a_file_whose_name_was_rolled_back_is_completed_again(
+    service: UploadService, media: Path
+) -> None:
+    upload = make_form_upload(service)
+    complete_in_vain(service, upload)
+    service.complete(Upload.objects.get(pk=upload.pk))
+    row = Upload.objects.get(pk=upload.pk)
+    assert row.is_complete
+    assert content(service, row) == CONTENT
+    assert files(media) == [row.upload_id]
+    # the finished file is the site's, whatever else lay there
+    row.delete()
+    assert files(media) == [row.upload_id]

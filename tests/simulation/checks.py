@@ -16,7 +16,8 @@ from tusbridge.service import UploadService
 from tusbridge.sweeping import Sweeper
 
 DAY = 86_400.0
-_TRIES = 6
+# Five seconds each: longer than what is completed behind an answer waits for its turn.
+_TRIES = 15
 
 
 class Ending:

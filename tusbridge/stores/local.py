@@ -104,6 +104,8 @@ class LocalStore(LocalBytes):
         target = self.storage.path(name)
         publish = partial(self._publish, blob, name, length, token, still_mine, keep=keep)
         with store_errors(), unless_lost(still_mine):
+            if keep:
+                self._note(blob.key, name)
             self._take_back_cut(first, target, length)
             # first: what was left under the name of a file that is published may be another's
             if first.found == name or not self._was_published(blob.key, name, length):
@@ -252,6 +254,7 @@ class LocalStore(LocalBytes):
                         self._remove(gone)
                 else:
                     self._remove(gone)
+            self._forget_note(blob.key)
 
     def _remove(self, name: str) -> None:
         """A finished file, durably: its row goes next, and the file must not come back."""

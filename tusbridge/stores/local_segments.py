@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tusbridge.errors import BytesMissing, LeaseLost, StoreError, UploadError
-from tusbridge.files import CLOSED, is_there, lock_file
+from tusbridge.files import CLOSED, is_there, lock_file, sync_path
 from tusbridge.stores.base import FOUND, Blob
 from tusbridge.stores.fences import fence
 from tusbridge.stores.files import make_folders
@@ -193,8 +193,40 @@ class LocalSegments(LocalStrays):
         try:
             with store_errors():
                 self._remove_segments(blob)
+                self._forget_note(blob.key)
         except UploadError as error:
             log_not_removed(blob.key, error)
+
+    # -- the finished file's name, where a transaction that is rolled back may forget it
+
+    def _note(self, key: str, name: str) -> None:
+        """Write down the name under which the file is about to be published. Only one that has the
+        upload's id in it: any other is the row's already, and may be given to another file."""
+        if key not in name:
+            return
+        path = self._note_path(key)
+        self.make_folder(os.path.dirname(path))
+        with open(path, "wb") as note:
+            note.write(os.fsencode(name) + b"\n")
+            note.flush()
+            if self.durable:
+                os.fsync(note.fileno())
+        if self.durable:
+            sync_path(os.path.dirname(path))
+
+    def noted(self, blob: Blob) -> str:
+        path, text = self._note_path(blob.key), b""
+        with store_errors(), suppress(FileNotFoundError):
+            text = Path(path).read_bytes()
+        # one that a power cut has cut names another file
+        return os.fsdecode(text[:-1]) if text.endswith(b"\n") else ""
+
+    def _forget_note(self, key: str) -> None:
+        with suppress(FileNotFoundError):
+            os.unlink(self._note_path(key))
+
+    def _note_path(self, key: str) -> str:
+        return f"{self.root}/{key[:2]}/{key}.named"
 
     def _remove_segments(self, blob: Blob) -> None:
         """All data files of an upload that is over, and what belongs to them."""

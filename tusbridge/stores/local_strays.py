@@ -23,7 +23,7 @@ _SHARD = re.compile(r"[0-9a-f]{2}", re.ASCII)
 # or a copy of that, what lies beside any of them; a file that is being joined, or copied from
 # another file system.
 _OURS = re.compile(
-    r"([0-9a-f]{32})(?:(?:\.[0-9a-f]{32})?(\.p[0-9]{1,6})?(?:\.lock|\.claim)?"
+    r"([0-9a-f]{32})(?:(?:\.[0-9a-f]{32})?(\.p[0-9]{1,6})?(?:\.lock|\.claim|\.named)?"
     r"|(?:\.[0-9a-f]{32})?\.[0-9a-f]{32}\.(?:joined|part)"
     r"|\.p[0-9]{1,6}\.[0-9a-f]{32})",
     re.ASCII,
@@ -37,7 +37,7 @@ _TRY = re.compile(r"\.[0-9a-f]{32}(?:\.[^.]*)?\Z", re.ASCII)
 _ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])", re.ASCII)
 _LOCK = ".lock"
 # What goes with the data beside which it lies, and is astray only without it.
-_BESIDE = re.compile(r"\.(?:lock|claim)\Z", re.ASCII)
+_BESIDE = re.compile(r"\.(?:lock|claim|named)\Z", re.ASCII)
 
 
 class LocalStrays(Store):

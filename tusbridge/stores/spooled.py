@@ -196,6 +196,8 @@ class SpooledStore(LocalBytes):
         keep: bool = False,
     ) -> None:
         with _completing_errors(), unless_lost(still_mine):
+            if keep:
+                self._note(blob.key, name)
             with self.alone_under(blob.key, name):
                 self._put(blob, name, length, token, still_mine)
             if not record():
@@ -346,6 +348,8 @@ class SpooledStore(LocalBytes):
                     self._delete(gone)
             else:
                 self._delete(gone)
+        with store_errors():
+            self._forget_note(blob.key)
 
     def _delete(self, name: str) -> None:
         self._delete_once(name)
