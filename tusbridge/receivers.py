@@ -45,7 +45,7 @@ def _remove(alias: str, blob: Blob, name: str | None) -> None:
     """Idempotent. What fails here is found by the sweep's search for orphans."""
     try:
         store = get_store(alias, get_options())
-        store.delete(blob, store.noted(blob) if name is None else name)
+        store.delete(blob, store.noted(blob.key) if name is None else name)
     except (UploadError, ImproperlyConfigured) as error:
         code = getattr(error, "code", "no-store")
         logger.warning("bytes-not-removed", extra={"upload_id": blob.key, "code": code})

@@ -540,7 +540,7 @@ class UploadService:
         if not self._forget_shared_names(row):
             return
         store = self.store_of(row)
-        store.delete(blob, name or store.noted(blob))
+        store.delete(blob, name or store.noted(blob.key))
         with database_errors(database_of(self.model)):
             self._ended(row).delete()
 

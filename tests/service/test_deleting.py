@@ -1,5 +1,7 @@
 """Rows that a site deletes by itself: whose bytes go, whose stay, and when."""
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -155,11 +157,11 @@ def test_under_the_runnable_server_finished_files_go_too(
     assert files(media) == ["hello"]
 
 
-def make_form_upload(service: UploadService) -> AbstractUpload:
-    """All bytes of one that its client's word completes."""
+def make_form_upload(service: UploadService, text: bytes = CONTENT) -> AbstractUpload:
+    """An upload that its client's word completes."""
     upload = make(service)
     Upload.objects.update(protocol=Protocol.LEGACY, completes_itself=False, length=None)
-    append(service, upload, 0, CONTENT)
+    append(service, upload, 0, text)
     return Upload.objects.get(pk=upload.pk)  # type: ignore[no-any-return]
 
 
@@ -198,4 +200,20 @@ def test_a_file_whose_name_was_rolled_back_is_completed_again(
     assert files(media) == [row.upload_id]
     # the finished file is the site's, whatever else lay there
     row.delete()
+    assert files(media) == [row.upload_id]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_an_upload_goes_on_that_was_completed_too_early_in_vain(
+    service: UploadService, media: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    if not links:
+        monkeypatch.setattr(os, "link", raising(OSError(errno.EPERM, "no links here")))
+    upload = make_form_upload(service, CONTENT[:4])
+    complete_in_vain(service, upload)
+    append(service, upload, 4, CONTENT[4:])
+    service.complete(Upload.objects.get(pk=upload.pk))
+    row = Upload.objects.get(pk=upload.pk)
+    assert row.is_complete
+    assert content(service, row) == CONTENT
     assert files(media) == [row.upload_id]

@@ -230,7 +230,7 @@ class Store(ABC):
         :raises NameBusy: a request may still be writing the finished file; call again later.
         """
 
-    def noted(self, blob: Blob) -> str:
+    def noted(self, key: str) -> str:
         """The name under which a file of this upload may lie although the row knows none: it was
         completed in a transaction (``keep``) that was rolled back. Empty where there is none."""
         return ""

@@ -153,21 +153,25 @@ class LocalStore(LocalBytes):
 
         :raises NameBusy: another request may.
         """
-        target = self.storage.path(name)
         if not self.may_be_written(key, name):
-            return self._is_published(target, length)
+            return self._is_published(key, name, length)
         with self.alone_under(key, name):
-            return self._is_published(target, length)
+            return self._is_published(key, name, length)
 
-    def _is_published(self, target: str, length: int) -> bool:
+    def _is_published(self, key: str, name: str, length: int) -> bool:
         """Whether an earlier try got as far as the rename. The name is the upload's alone."""
+        target = self.storage.path(name)
         try:
             size = os.stat(target).st_size
         except FileNotFoundError:
             return False
-        if size != length:
+        if size == length:
+            return True
+        if self.noted(key) != name:
             raise StoreError("a file of that name is in the way")
-        return True
+        # a copy of fewer bytes, by a request that was rolled back; the upload went on since
+        os.unlink(target)
+        return False
 
     def _publish(
         self,
@@ -196,12 +200,18 @@ class LocalStore(LocalBytes):
             if error.errno != errno.EXDEV and not (keep and error.errno in NO_LINKS):
                 raise
             with self.alone_under(blob.key, name):
-                self._publish_copy(source, target, length, token, still_mine)
+                self._publish_copy(source, blob.key, name, length, token, still_mine)
         if self.durable:
             sync_path(os.path.dirname(target))
 
     def _publish_copy(
-        self, source: str, target: str, length: int, token: str, still_mine: Callable[[], bool]
+        self,
+        source: str,
+        key: str,
+        name: str,
+        length: int,
+        token: str,
+        still_mine: Callable[[], bool],
     ) -> None:
         """The same on another file system. While the name's lock is held no other request writes
         or removes this file; so what the lease was lost for may be removed here.
@@ -210,8 +220,9 @@ class LocalStore(LocalBytes):
         """
         if not still_mine():
             raise LeaseLost
-        if self._is_published(target, length):
+        if self._is_published(key, name, length):
             return
+        target = self.storage.path(name)
         self._carry(source, target, token, still_mine)
         if not still_mine():
             with suppress(FileNotFoundError):

@@ -214,8 +214,8 @@ class LocalSegments(LocalStrays):
         if self.durable:
             sync_path(os.path.dirname(path))
 
-    def noted(self, blob: Blob) -> str:
-        path, text = self._note_path(blob.key), b""
+    def noted(self, key: str) -> str:
+        path, text = self._note_path(key), b""
         with store_errors(), suppress(FileNotFoundError):
             text = Path(path).read_bytes()
         # one that a power cut has cut names another file
