@@ -53,6 +53,11 @@ _RANGE_WRITE = 2
 # -- locks
 
 
+def has_locks() -> bool:
+    """Whether the platform has file locks; :data:`NO_POSIX` says what to do without."""
+    return fcntl is not None
+
+
 def lock(fd: int) -> None:
     """Lock a file exclusively, at once.
 

@@ -2,7 +2,7 @@
 
 Each check is right about what it says, or says nothing: what cannot be told from the settings,
 such as a proxy that buffers, is for the documentation. No check asks the database, or changes
-anything.
+anything; ``check --deploy`` tries the disk with files that it removes.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,7 +11,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 
-from tusbridge.checks import access, database, files, scopes, web
+from tusbridge.checks import access, database, disks, files, scopes, web
 from tusbridge.checks.catalogue import INVALID_SETTINGS, all_findings
 from tusbridge.conf import Options, get_options
 
@@ -27,6 +27,7 @@ _CHECKS: tuple[Check, ...] = (
     access.check_origins,
     files.check_storage,
     files.check_upload_to,
+    disks.check_system,
     database.check_model,
     database.check_database,
     scopes.check_scopes,
@@ -38,7 +39,11 @@ _CHECKS: tuple[Check, ...] = (
     web.check_servers,
 )
 # Those that only matter where others can reach the site: ``check --deploy``.
-_DEPLOY_CHECKS: tuple[Check, ...] = (access.check_anonymous, access.check_location)
+_DEPLOY_CHECKS: tuple[Check, ...] = (
+    access.check_anonymous,
+    access.check_location,
+    disks.check_disk,
+)
 
 
 def check_settings(**_: Any) -> list[CheckMessage]:

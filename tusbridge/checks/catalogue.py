@@ -87,6 +87,16 @@ NO_SCOPE = Finding(
     hint="Name an entry of MIDDLEWARE, or a callable that takes the request and returns a context "
     "manager.",
 )
+NO_POSIX = Finding(
+    id="E050",
+    text="{why}.",
+    hint="Run the site on Linux or macOS.",
+)
+DISK_REFUSED = Finding(
+    id="E051",
+    text="No upload can be kept: {why}.",
+    hint="Set TUSBRIDGE['PARTIALS_DIR'] to a folder on another disk.",
+)
 
 OTHER_FILE_SYSTEM = Finding(
     id="W001",
@@ -194,6 +204,12 @@ EMPTY_COLUMN = Finding(
     "them no value, so each upload that it begins is refused (row-refused).",
     hint="Give them a default, db_default or null=True. If save(), a receiver of pre_save or the "
     "database fills them, silence this check.",
+)
+DISK_LACKS = Finding(
+    id="W050",
+    text="{why}.",
+    hint="docs/storages.md says what works without. To have it, use another disk; if it is not "
+    "needed, silence this check.",
 )
 
 ANONYMOUS = Finding(

@@ -106,6 +106,21 @@ def _place_options(command: Any) -> Any:
     help="What an acknowledged byte survives: a power cut, or a crash of the server.",
 )
 @_option(
+    "--file-mode",
+    metavar="MODE",
+    default="600",
+    show_default=True,
+    help="Mode of finished files, such as 640; inherit: what the folder's access list, or the "
+    "umask, says.",
+)
+@_option(
+    "--folder-mode",
+    metavar="MODE",
+    default="700",
+    show_default=True,
+    help="Mode of their folders, such as 2750 or inherit; that of an existing folder stays.",
+)
+@_option(
     "--extensions",
     metavar="NAMES",
     help="Extensions of tus to announce, with commas between them, such as creation,termination; "

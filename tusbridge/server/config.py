@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -58,9 +59,28 @@ def _parse_origin(text: str) -> str:
         ) from error
 
 
+def _parse_mode(value: Any, least: int) -> int | None:
+    """Octal digits, as chmod takes them; "inherit": as the folder and the umask say."""
+    if isinstance(value, int):
+        return value
+    text = str(value).strip().lower()
+    if text == "inherit":
+        return None
+    is_octal = 3 <= len(text) <= 5 and set(text) <= set("01234567")
+    mode = int(text, 8) if is_octal else 0
+    if mode & least != least or mode > 0o2777:
+        raise ValueError(
+            f"{text!r} is not a mode; write octal digits with {least:o} in them, such as "
+            f"{least | 0o040 | least // 8 & 0o010:o}, or inherit"
+        )
+    return mode
+
+
 Size = Annotated[int, BeforeValidator(parse_size)]
 SizeLimit = Annotated[int | None, BeforeValidator(_parse_limit)]
 Duration = Annotated[float | None, BeforeValidator(parse_duration)]
+FileMode = Annotated[int | None, BeforeValidator(partial(_parse_mode, least=0o600))]
+FolderMode = Annotated[int | None, BeforeValidator(partial(_parse_mode, least=0o700))]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parse_list)]
 ExtensionNames = Annotated[
     tuple[str, ...] | None,
@@ -108,6 +128,8 @@ class ServerConfig(BaseSettings):
     max_total_bytes: SizeLimit = None
     expire_after: Duration = DAY_SECONDS
     extensions: ExtensionNames = None
+    file_mode: FileMode = 0o600
+    folder_mode: FolderMode = 0o700
     durability: Literal["power", "process"] = "power"
     cors_origin: Origins = ()
     cors_allow_header: FieldNames = ()

@@ -1,22 +1,20 @@
 """Starting the server: folders, key, migrations, then granian."""
 
-import contextlib
 import ctypes
 import errno
 import logging
 import os
-import resource
-import secrets
 import socket
 import sys
 import time
-from pathlib import Path
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 from pydantic import ValidationError
 
-from tusbridge import __version__
+from tusbridge import __version__, system
+from tusbridge.server.folders import check_disk, make_folders
 
 if TYPE_CHECKING:
     from tusbridge.server.config import ServerConfig
@@ -45,10 +43,10 @@ def serve() -> None:
     """
     config = set_up()
     check_port(config)
-    check_file_system(config)
+    warnings = check_disk(config)
     raise_descriptor_limit()
     keep_memory()
-    announce(config)
+    announce(config, warnings)
     from django.db import connections  # noqa: PLC0415 after set_up
     from granian.constants import HTTPModes, Interfaces, Loops  # noqa: PLC0415
     from granian.http import HTTP1Settings  # noqa: PLC0415
@@ -133,8 +131,11 @@ def set_up_existing() -> "ServerConfig":
 def load_config() -> "ServerConfig":
     """The settings from the environment.
 
-    :raises click.ClickException: one is wrong; it is named as its flag.
+    :raises click.ClickException: one is wrong; it is named as its flag. Or the system has no file
+        locks.
     """
+    if not system.has_locks():
+        raise click.ClickException(system.NO_POSIX)
     from tusbridge.server.config import ServerConfig  # noqa: PLC0415
 
     try:
@@ -173,38 +174,6 @@ def database_refused(error: Exception) -> click.ClickException:
     )
 
 
-def make_folders(config: "ServerConfig") -> None:
-    """The data folder with its secret key, and those of files and unfinished files."""
-    for folder in (config.data_dir, config.files_path, partial_path(config)):
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise click.ClickException(
-                f"cannot make the folder {folder}: {error.strerror}; name another by --data-dir"
-                " or --files-dir"
-            ) from error
-    make_secret_key(config.data_dir)
-
-
-def make_secret_key(folder: Path) -> None:
-    """A random key for this server, readable by its user only. Two starts at once agree on one."""
-    key = folder / "secret-key"
-    if key.exists():
-        return
-    draft = folder / f"secret-key.{secrets.token_hex(4)}"
-    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(fd, "w", encoding="ascii") as file:
-        file.write(secrets.token_urlsafe(48))
-    with contextlib.suppress(FileExistsError):
-        key.hardlink_to(draft)
-    draft.unlink()
-
-
-def partial_path(config: "ServerConfig") -> Path:
-    """Where unfinished bytes lie: beside the finished files."""
-    return config.files_path.with_name(f"{config.files_path.name}.partial")
-
-
 def check_port(config: "ServerConfig") -> None:
     """granian shares a port with whoever has it already (SO_REUSEPORT); we do not.
 
@@ -239,15 +208,6 @@ def _bind_error(family: int, kind: int, address: Any) -> OSError | None:
     return None
 
 
-def check_file_system(config: "ServerConfig") -> None:
-    """Unfinished bytes become the finished file by rename; elsewhere they would be copied."""
-    if os.stat(config.files_path).st_dev != os.stat(partial_path(config)).st_dev:
-        raise click.ClickException(
-            f"{config.files_path} is a file system of its own, and {partial_path(config)}, where "
-            "unfinished uploads lie, is not on it; name a folder inside it by --files-dir"
-        )
-
-
 def header_timeout_ms(config: "ServerConfig") -> int:
     """Milliseconds for the head of a request: as for its body, where that is less than usual."""
     return round(1000 * min(HEADER_SECONDS, config.read_timeout or HEADER_SECONDS))
@@ -255,14 +215,18 @@ def header_timeout_ms(config: "ServerConfig") -> int:
 
 def raise_descriptor_limit() -> None:
     """As many open files as the machine lets us have."""
+    import resource  # noqa: PLC0415 not everywhere
+
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(_DESCRIPTORS, hard)
     if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        # macOS has a limit of its own below the one that it names (OPEN_MAX)
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def announce(config: "ServerConfig") -> None:
-    """Tell where the server is, and a line to try."""
+def announce(config: "ServerConfig", warnings: list[str]) -> None:
+    """Tell where the server is, a line to try, and what its disk does not do."""
     from tusbridge.server.config import ADMIN_PATH  # noqa: PLC0415
 
     url = f"{config.base_url}/files/"
@@ -276,6 +240,7 @@ def announce(config: "ServerConfig") -> None:
         f"  try            tusbridge upload FILE {url}",
     ]
     lines.append(f"  {who_may(config)}")
+    lines += [f"  warning        {warning}" for warning in warnings]
     click.echo("\n".join(lines))
     sys.stdout.flush()
 

@@ -136,8 +136,8 @@ STORAGES = {
 }
 # of what goes through Django's own handlers, no more than this is held in memory
 FILE_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
-FILE_UPLOAD_PERMISSIONS = 0o600
-FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
+FILE_UPLOAD_PERMISSIONS = CONFIG.file_mode
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = CONFIG.folder_mode
 
 TUSBRIDGE = {
     "UPLOAD_TO": "uploads",

@@ -1,7 +1,6 @@
 """The server's own pages: the upload pages, and what operators ask."""
 
 import os
-import secrets
 import shutil
 from typing import Any
 
@@ -13,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from tusbridge.disks import probe
 from tusbridge.errors import UploadError
 from tusbridge.rows import database_errors
 from tusbridge.server.settings import CONFIG
@@ -101,13 +101,9 @@ def _check_database() -> str:
 
 def _check_files() -> str:
     folder = f"{settings.MEDIA_ROOT}.partial"
-    probe = os.path.join(folder, f".ready-{secrets.token_hex(8)}")
-    fd = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        os.write(fd, b"ready")
-    finally:
-        os.close(fd)
-        os.unlink(probe)
+    refusal = probe(folder, syncs=False).refusal(durable=CONFIG.durability == "power")
+    if refusal is not None:
+        return refusal
     if shutil.disk_usage(folder).free < MIN_FREE_BYTES:
         return "the disk is full"
     return ""
