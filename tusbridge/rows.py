@@ -28,7 +28,7 @@ from django.db import (
 from django.db.models import DurationField
 from django.db.models.signals import post_save, pre_save
 
-from tusbridge import carrying, drivers
+from tusbridge import carrying, causes, drivers
 from tusbridge.errors import DatabaseUnavailable, RowRefused, StoreFull, Unauthenticated
 from tusbridge.models import AbstractUpload, owner_of
 from tusbridge.statements import DatabaseNow, Insert, Slot, until
@@ -70,12 +70,18 @@ def database_of(model: type[AbstractUpload]) -> str:
 
 @contextmanager
 def database_errors(using: str) -> Iterator[None]:
-    """:raises DatabaseUnavailable: it is away or locked.
+    """Log why, and translate.
+
+    :raises DatabaseUnavailable: it is away, locked or read-only.
     :raises StoreFull: its disk is full."""
     try:
         yield
+    except ProgrammingError as error:
+        causes.log(using, error)
+        raise
     except (OperationalError, InterfaceError, InternalError) as error:
         _drop_broken(using)
+        causes.log(using, error)
         vendor = connections[using].vendor
         if drivers.is_full(vendor, error):
             raise StoreFull from error

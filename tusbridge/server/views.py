@@ -6,15 +6,13 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles import finders
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from tusbridge.disks import probe
 from tusbridge.errors import UploadError
-from tusbridge.rows import database_errors
+from tusbridge.server.readiness import cached, check_database
 from tusbridge.server.settings import CONFIG
 
 # Less room than this, in bytes, and the server is not ready for anybody's upload.
@@ -76,9 +74,9 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """Whether uploads can be taken: database, migrations, a write, room. 503 says what is wrong."""
     problems = {}
-    for name, check in (("database", _check_database), ("files", _check_files)):
+    for name, check in (("database", check_database), ("files", _check_files)):
         try:
-            problem = check()
+            problem = cached(check)
         except UploadError as error:
             problem = error.code
         except OSError as error:
@@ -89,14 +87,6 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 
 PROBES = {"/healthz": healthz, "/readyz": readyz}
-
-
-def _check_database() -> str:
-    with database_errors("default"):
-        executor = MigrationExecutor(connection)
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            return "migrations are pending"
-    return ""
 
 
 def _check_files() -> str:
