@@ -12,21 +12,23 @@ from django.db.migrations.executor import MigrationExecutor
 from tusbridge import causes
 from tusbridge.models import get_upload_model
 
-# One probe's answer serves all that come within so many seconds.
+# That nothing is wrong serves all probes within so many seconds; a problem is looked at anew.
 _CACHE_SECONDS = 1.0
 READ_ONLY = "the database is read-only; uploads need one that can be written"
 
 _lock = threading.Lock()
-_known: dict[Callable[[], str], tuple[float, str]] = {}
+_known: dict[Callable[[], str], float] = {}
 
 
 def cached(check: Callable[[], str]) -> str:
-    """What ``check`` said within the last second, or says now; one thread asks at a time."""
+    """Empty where ``check`` found nothing wrong within the last second, else what it says now; one
+    thread asks at a time."""
     with _lock:
-        at, said = _known.get(check, (float("-inf"), ""))
-        if time.monotonic() - at >= _CACHE_SECONDS:
-            said = check()
-            _known[check] = (time.monotonic(), said)
+        if time.monotonic() - _known.get(check, float("-inf")) < _CACHE_SECONDS:
+            return ""
+        said = check()
+        if not said:
+            _known[check] = time.monotonic()
         return said
 
 
