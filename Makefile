@@ -27,7 +27,7 @@ PEERS_NODE := benchmarks/peers/apps/tusnode
 DATABASE_URLS ?= postgresql://root@127.0.0.1:5432/test mysql://root@127.0.0.1:3306/test
 DATABASE_TESTS := tests/leases tests/service tests/api tests/test_quotas.py
 
-.PHONY: help run test test-services services databases original peers switch torture fuzz soak simulate lint format frontend matrix matrix-3.12 matrix-3.13 wheel wheel-conformance docs bench bench-quick bench-docs servers-table floor conformance-peers clean
+.PHONY: help run test test-services services databases original peers switch torture fuzz soak simulate lint format frontend matrix matrix-3.12 matrix-3.13 wheel wheel-conformance docs bench bench-quick bench-docs servers-table disks-table floor conformance-peers clean
 
 help:
 	@echo "run             install and serve; ARGS='--port 9000'"
@@ -49,6 +49,7 @@ help:
 	@echo "docs            the documentation, to build/docs"
 	@echo "conformance-peers   the checks at each other server, to docs/conformance-results.md"
 	@echo "servers-table   what each server keeps of uploads, to docs/servers/kept.md"
+	@echo "disks-table     what serve and a site do on other disks, to docs/storages/kinds.md (needs root)"
 	@echo "bench           what uploads cost, beside other servers and bare ones (first: make peers)"
 	@echo "bench-quick     the same in two minutes"
 	@echo "bench-docs      the same, and the tables and the chart of docs/benchmarks.md anew"
@@ -179,6 +180,10 @@ bench-docs: $(VENV)/.services peers floor
 # what each server keeps of uploads, measured by itself and behind nginx
 servers-table: $(VENV)/.services
 	$(BIN)/python -m tests.server.table --markdown docs/servers/kept.md $(ARGS)
+
+# what serve and a site do on disks that lack something; needs root and FUSE
+disks-table: $(VENV)/.services
+	$(BIN)/python -m tests.disks.table --markdown docs/storages/kinds.md $(ARGS)
 
 floor: build/floor
 

@@ -11,7 +11,7 @@ release = re.findall(r'__version__ = "(.+)"', (_ROOT / "tusbridge/__init__.py").
 extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}
 # pages include the tables that the benchmark and `make servers-table` write
-exclude_patterns = ["_build", "benchmarks/*", "servers/*"]
+exclude_patterns = ["_build", "benchmarks/*", "servers/*", "storages/*"]
 html_theme = "furo"
 html_title = f"tusbridge {release}"
 # links to headings of other pages
