@@ -11,14 +11,19 @@ import pytest
 from tests.support.servers import ROOT
 from tusbridge import system
 
-# of these, what does not ask by which call something was synced
-SUITE = ("tests/stores/test_local.py", "tests/stores/test_spooled.py", "tests/attaching")
+SUITE = ("tests/stores/test_local.py", "tests/attaching")
+# those that have a call fail that is not there
+_LINUX_ONLY = (
+    *("test_a_failed_sync", "never_syncs", "copy_file_range", "cannot_copy_ranges"),
+    *("that_fails_leaves_no_file", "r16_half_a_copy"),
+)
 
 
 def test_a_good_part_of_the_suite(tmp_path: Path) -> None:
     environ = {name: v for name, v in os.environ.items() if not name.startswith("PYTEST_")}
     command = [sys.executable, "-m", "pytest", "-p", "tests.disks.bare", "-p", "no:randomly"]
     command += ["-q", "--basetemp", str(tmp_path / "bare"), *SUITE]
+    command += ["-k", f"not ({' or '.join(_LINUX_ONLY)})"]
     ran = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout[-4000:]
 
