@@ -31,10 +31,9 @@ from tusbridge.models import (
     AbstractUpload,
     Protocol,
     Status,
-    finished_name,
-    name_of_try,
     upload_to,
 )
+from tusbridge.naming import finished_name, name_of_try
 from tusbridge.rows import (
     after_commit,
     database_errors,

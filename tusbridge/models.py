@@ -1,7 +1,5 @@
 """The upload's row. ``AbstractUpload`` carries it, so that a site may bring its own model."""
 
-import os.path
-import re
 import uuid
 from datetime import datetime
 from functools import lru_cache
@@ -11,15 +9,19 @@ from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import (
     ImproperlyConfigured,
-    SuspiciousFileOperation,
     ValidationError,
 )
 from django.core.files.storage import FileSystemStorage, Storage, storages
-from django.core.files.utils import validate_file_name
 from django.db import models, router
 from django.db.models.fields.files import FieldFile
 
-from tusbridge.attaching import HANDED_OVER, hand_over
+from tusbridge.attaching import (
+    HANDED_OVER,
+    attached_before,
+    hand_over,
+    instance_of,
+    validate,
+)
 from tusbridge.conf import get_options
 from tusbridge.errors import AlreadyAttached, PartialUpload, UploadIncomplete, UploadNotFound
 from tusbridge.protocol import rules
@@ -27,11 +29,6 @@ from tusbridge.protocol.rules import UploadState
 
 if TYPE_CHECKING:
     from typing import Self
-
-# Bytes of one file's name that file systems take.
-_LONGEST_BASE = 255
-# What no file system or terminal should see in a name.
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def generate_upload_id() -> str:
@@ -54,40 +51,6 @@ def upload_storage() -> Storage:
 def upload_to(upload: "AbstractUpload", filename: str) -> str:
     """The finished file's name: from the id alone, never from what the client wrote."""
     return f"{get_options().UPLOAD_TO}/{upload.upload_id[:2]}/{upload.upload_id}"
-
-
-def finished_name(upload: "AbstractUpload") -> str:
-    """What the site names the finished file, with the upload's id in it.
-
-    :raises SuspiciousOperation: it is no name below the storage's folder, or too long for one.
-    """
-    field: Any = upload._meta.get_field("file")
-    name = str(field.generate_filename(upload, upload.upload_id))
-    folder, base = os.path.split(name)
-    stem, extension = os.path.splitext(base)
-    if upload.upload_id not in base:
-        base = f"{stem}_{upload.upload_id}{extension}"
-        if len(base.encode(errors="replace")) > _LONGEST_BASE:
-            base = upload.upload_id + extension
-        name = os.path.join(folder, base)
-    # once more, for a field or a storage may have a generate_filename of its own
-    validate_file_name(name, allow_relative_path=True)
-    is_long = len(name) > field.max_length or any(
-        len(part.encode(errors="replace")) > _LONGEST_BASE for part in name.split("/")
-    )
-    if is_long or _CONTROLS.search(name):
-        raise SuspiciousFileOperation("the name is too long, or has control characters")
-    return name
-
-
-def name_of_try(upload: "AbstractUpload", first: str, token: str) -> str:
-    """Another name for the finished file, which no other request has: ``first``, the one that it
-    was to have, with the lease's token."""
-    stem, extension = os.path.splitext(first)
-    name = f"{stem}.{token}{extension}"
-    field: Any = upload._meta.get_field("file")
-    is_long = len(os.path.basename(name).encode(errors="replace")) > _LONGEST_BASE
-    return f"{upload_to(upload, '')}.{token}" if is_long or len(name) > field.max_length else name
 
 
 class Status(models.IntegerChoices):
@@ -125,6 +88,10 @@ class UploadQuerySet(models.QuerySet["AbstractUpload"]):
     def finished(self) -> "Self":
         """Complete, and files of their own: not those that were uploaded as parts of others."""
         return self.filter(status=Status.COMPLETE).exclude(concat=Concat.PARTIAL)
+
+    def attached(self) -> "Self":
+        """Those whose file was attached to a model instance: complete, and without a file."""
+        return self.finished().filter(file="")
 
     def expired(self, now: datetime) -> "Self":
         """Past their time: unfinished, or partial and made use of or forgotten."""
@@ -308,25 +275,75 @@ class AbstractUpload(models.Model):
         :meth:`attach` the name it had; else empty."""
         return self.recorded_name or str(self.store_state.get(HANDED_OVER, ""))
 
+    @property
+    def is_being_stored(self) -> bool:
+        """Whether all bytes are there and the server is still storing the file: a moment for most
+        files, longer for large ones in an object store. It is complete, or has failed, soon."""
+        return (
+            self.status == Status.UPLOADING
+            and self.completes_itself
+            and self.length is not None
+            and self.offset == self.length
+        )
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether :meth:`attach` has given the file to a model instance. Queries find such uploads
+        by ``Upload.objects.attached()``."""
+        return self.is_finished and not self.file.name
+
+    def attached_instance(self) -> models.Model | None:
+        """The model instance that :meth:`attach` has given the file to; None if there is none, or
+        it has another file by now. Asks the database."""
+        return instance_of(self)
+
+    def validate_for(self, field_file: FieldFile, *, name: str | None = None) -> None:
+        """Run the validators of the field as :meth:`attach` does, and store nothing; for forms.
+
+        :raises ValidationError: a validator does not take the file.
+        :raises UploadIncomplete: bytes are missing.
+        :raises AlreadyAttached: the file was attached before.
+        :raises PartialUpload: it is a part of a concatenation.
+        :raises UploadNotFound: the upload, or its file, is not there any more.
+        """
+        row = self._row_to_attach()
+        if not row.file.name:
+            raise AlreadyAttached
+        validate(row, field_file, name=name)
+
     def attach(self, field_file: FieldFile, *, name: str | None = None, save: bool = True) -> str:
         """Make the finished file the file of a model instance, as in
         ``upload.attach(video.file)``; its name in that field's storage.
 
-        Goes through the field's own ``save``, so naming, ``upload_to`` and permissions are
-        Django's; ``name`` is the client's file name unless given. On a local storage the bytes
-        stay where they are, under another name; to any other they are copied in pieces.
-        Afterwards they are the instance's: removing the upload does not touch them. Whatever
-        fails, and wherever a crash comes, the upload keeps its file until the instance has it,
-        and can be attached again.
+        The field's validators, its ``pre_save`` and ``save``, and so naming, ``upload_to`` and
+        permissions are as for any file; ``name`` is the client's file name unless given. Whatever
+        fails, and wherever a crash comes, the upload keeps its file until the instance has it; then
+        the bytes are the instance's. Attaching the upload again to the same field of the same
+        instance gives the same name.
 
         With ``save=False`` the instance is to be saved by the caller in the same transaction.
 
+        :raises ValidationError: a validator of the field does not take the file.
         :raises UploadIncomplete: bytes are missing.
-        :raises AlreadyAttached: it was handed over before.
+        :raises AlreadyAttached: it was attached to something else before.
         :raises PartialUpload: it is a part of a concatenation.
         :raises UploadNotFound: the upload, or its file, is not there any more.
         :raises TransactionManagementError: ``save=False`` outside of ``transaction.atomic``.
         """
+        using = router.db_for_write(type(self), instance=self)
+        row = self._row_to_attach()
+        try:
+            if not row.file.name:
+                raise AlreadyAttached
+            attached = hand_over(row, field_file, name=name, save=save, using=using)
+        except AlreadyAttached:
+            row = self._row_to_attach()
+            attached = attached_before(row, field_file)
+        self.file, self.store_state, self.status = "", row.store_state, row.status
+        return attached
+
+    def _row_to_attach(self) -> "Self":
+        """The upload as its row is now, complete."""
         using = router.db_for_write(type(self), instance=self)
         row = type(self)._base_manager.using(using).filter(pk=self.pk).first()
         if row is None or row.status == Status.TERMINATED:
@@ -335,11 +352,7 @@ class AbstractUpload(models.Model):
             raise UploadIncomplete(row.offset, row.length)
         if row.is_part:
             raise PartialUpload
-        if not row.file.name:
-            raise AlreadyAttached
-        attached = hand_over(row, field_file, name=name, save=save, using=using)
-        self.file, self.store_state, self.status = "", row.store_state, row.status
-        return attached
+        return row
 
     @property
     def state(self) -> UploadState:

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from tests.gallery.models import Video
+from tusbridge.errors import AlreadyAttached, UploadError
 from tusbridge.models import AbstractUpload, get_upload_model
 
 
@@ -25,14 +26,25 @@ class VideoForm(forms.ModelForm):
     def clean_upload_id(self) -> AbstractUpload:
         uploads = get_upload_model().objects
         upload = uploads.filter(upload_id=self.cleaned_data["upload_id"], user=self.user).first()
-        if upload is None or not upload.is_complete or not upload.file:
+        if upload is None:
             raise forms.ValidationError("The file is not there (any more). Please send it again.")
+        if upload.is_being_stored:
+            raise forms.ValidationError("The file is still being stored. Please save again soon.")
+        try:
+            if not isinstance(upload.attached_instance(), Video):
+                upload.validate_for(self.instance.file)
+        except UploadError:
+            raise forms.ValidationError("The file cannot be used. Please send it again.") from None
         return upload
 
     def save(self, commit: bool = True) -> Video:
         video = super().save(commit=False)
         video.user = self.user
-        self.cleaned_data["upload_id"].attach(video.file, save=commit)
+        try:
+            self.cleaned_data["upload_id"].attach(video.file, save=commit)
+        except AlreadyAttached:
+            # the form was sent twice
+            return self.cleaned_data["upload_id"].attached_instance() or video
         return video
 
 
