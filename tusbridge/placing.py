@@ -68,7 +68,7 @@ def run_validators(upload: "AbstractUpload", field_file: FieldFile, name: str) -
     if not field.validators:
         return
     with _opened(upload, name) as content:
-        value = field.attr_class(field_file.instance, field, name)
+        value: Any = field.attr_class(field_file.instance, field, name)
         value.file, value._committed = content, False
         field.run_validators(value)
 
@@ -235,7 +235,7 @@ class _OwnNames:
         return getattr(self._storage, name)
 
     @property  # type: ignore[misc]
-    def __class__(self) -> type:  # type: ignore[override]
+    def __class__(self) -> type:
         return self._storage.__class__
 
     @property
