@@ -5,6 +5,7 @@ import shutil
 import stat
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.files.storage import FileSystemStorage
@@ -31,6 +32,11 @@ def stored(place: Path, file_mode: int | None, folder_mode: int | None) -> Path:
 
 def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture(autouse=True)
+def no_modes(settings: Any) -> None:
+    settings.FILE_UPLOAD_PERMISSIONS = settings.FILE_UPLOAD_DIRECTORY_PERMISSIONS = None
 
 
 def test_without_a_mode_a_file_is_as_any_new_one_there(tmp_path: Path) -> None:
