@@ -13,7 +13,9 @@ class LegacyConfig(AppConfig):
     verbose_name = "Chunked uploads"
 
     def ready(self) -> None:
-        from legacy import checks  # noqa: F401, PLC0415 registers itself, once models are there
+        # once models are there; checks register themselves
+        from legacy import after_migrate, checks  # noqa: F401, PLC0415
 
+        after_migrate.connect()
         # uploads of other requests, too, are found in it
         register_storage()

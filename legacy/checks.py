@@ -1,13 +1,23 @@
 """System checks of the CHUNKED_UPLOAD_* settings."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 Django's name
 from django.core.exceptions import ImproperlyConfigured
+from django.db.migrations.exceptions import (
+    BadMigrationError,
+    CircularDependencyError,
+    NodeNotFoundError,
+)
+from django.db.migrations.loader import MigrationLoader
 
 from legacy import conf
+from legacy.models import AbstractChunkedUpload
+from legacy.own_columns import clashes
 from tusbridge.service import UploadService
 
 _NUMBERS = "has to be a number of bytes, or None"
@@ -16,7 +26,7 @@ _NUMBERS = "has to be a number of bytes, or None"
 @register()
 def check_settings(**_: Any) -> list[CheckMessage]:
     """What would fail only once somebody uploads."""
-    return [*_storage(), *_values(), *_former()]
+    return [*_storage(), *_values(), *_former(), *_models(), *_migrations()]
 
 
 def _storage() -> list[CheckMessage]:
@@ -49,3 +59,41 @@ def _former() -> list[CheckMessage]:
         return []
     hint = "Rename it to CHUNKED_UPLOAD_CONTENT_TYPE."
     return [Warning("CHUNKED_UPLOAD_MIMETYPE is a former name", hint=hint, id="legacy.W001")]
+
+
+def _models() -> Iterator[CheckMessage]:
+    """Columns and members that a site's model hides, without a word from Django."""
+    base: Any = AbstractChunkedUpload
+    models = [model for model in apps.get_models() if issubclass(model, AbstractChunkedUpload)]
+    for model in models:
+        for name, why in clashes(model, base):
+            hint = "Rename it: the list is in docs/migrating.md."
+            yield Error(f"{model._meta.label}.{name} {why}", hint=hint, id="legacy.E005")
+
+
+def _migrations() -> Iterator[CheckMessage]:
+    """Migrations of the site's own, in place of the package's, that lack columns. A warning: it
+    may not keep ``makemigrations`` from writing them."""
+    modules = settings.MIGRATION_MODULES
+    labels = [label for label in ("chunked_upload", "tusbridge") if modules.get(label)]
+    if not labels:
+        return
+    try:
+        state = MigrationLoader(None).project_state()
+    except (ImportError, BadMigrationError, CircularDependencyError, NodeNotFoundError):
+        return  # Django says so itself
+    for label in labels:
+        for model in apps.get_models():
+            if model._meta.app_label == label and not model._meta.swapped:
+                yield from _lacking(model, state.models.get((label, model._meta.model_name or "")))
+
+
+def _lacking(model: Any, state: Any) -> Iterator[CheckMessage]:
+    fields = set(state.fields) if state else set()
+    lacking = [field.name for field in model._meta.local_fields if field.name not in fields]
+    if lacking:
+        module = settings.MIGRATION_MODULES[model._meta.app_label]
+        text = f"The migrations in {module} lack columns of {model._meta.label}, without which no "
+        text += f"upload can be stored: {', '.join(lacking)}"
+        hint = f"Run makemigrations {model._meta.app_label}, and migrate."
+        yield Warning(text, hint=hint, id="legacy.W002")

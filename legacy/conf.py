@@ -125,13 +125,14 @@ setting_changed.connect(_forget)
 
 
 def is_declared_abstract() -> bool:
-    """Whether the site said that it has a model of its own (CHUNKED_UPLOAD_ABSTRACT_MODEL)."""
+    """CHUNKED_UPLOAD_ABSTRACT_MODEL: whether ``ChunkedUpload`` is abstract, as it was in 1.x by
+    default; here only where the site says so."""
     return getattr(settings, "CHUNKED_UPLOAD_ABSTRACT_MODEL", None) is True
 
 
 def abstract_model() -> bool:
-    """CHUNKED_UPLOAD_ABSTRACT_MODEL, which is true by default; there is a table in any case."""
-    return bool(getattr(settings, "CHUNKED_UPLOAD_ABSTRACT_MODEL", True))
+    """CHUNKED_UPLOAD_ABSTRACT_MODEL under its name in the settings' module."""
+    return is_declared_abstract()
 
 
 def encode(data: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ Works on rows of any upload model; ``models`` adds the members that sites know.
 """
 
 import io
+import os.path
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -75,9 +76,10 @@ def begin_chunk(
     """Begin to append at most ``limit`` bytes at ``offset``. Raises what the service raises."""
     service = service_of(upload)
     actor = owner_of(upload)
-    limit = min(limit, service.policy.limits(actor).max_length - offset)
+    limit = min(limit, limit_of(upload, None) - offset)
     if not upload._state.adding:
         return service.begin_chunk(upload, offset, limit, wait=wait, again=lambda: reread(upload))
+    # a model of tusbridge's has the columns' defaults, which are tus's
     upload.protocol = Protocol.LEGACY
     upload.completes_itself = False
     upload.expires_at = service.clock() + conf.expiration_delta()
@@ -206,10 +208,12 @@ def complete_marked(upload: AbstractUpload) -> None:
 
 
 def uploaded_file(upload: Any) -> UploadedFile:  # type: ignore[type-arg]
-    """The file, open for reading, under the client's name."""
+    """The file, open for reading, under the client's name; tus clients need not send one."""
+    is_name = os.path.basename(upload.filename) not in {"", ".", ".."}
+    name = upload.filename if is_name else upload.upload_id
     upload.file.close()
     upload.file.open(mode="rb")
-    return UploadedFile(file=upload.file, name=upload.filename, size=upload.offset)
+    return UploadedFile(file=upload.file, name=name, size=upload.offset)
 
 
 def md5_of(upload: AbstractUpload) -> str:
@@ -241,6 +245,13 @@ def _md5_of(upload: AbstractUpload) -> str:
 def may_exist(upload_id: str) -> bool:
     """Whether a database can be asked for such an id at all."""
     return 0 < len(upload_id) <= 32 and "\0" not in upload_id
+
+
+def recorded_status(upload: AbstractUpload) -> int:
+    """The status as the row has it now; that of a new upload where there is no row."""
+    rows = type(upload)._base_manager.filter(pk=upload.pk)
+    status = rows.values_list("status", flat=True).first() if upload.pk else None
+    return int(Status.UPLOADING if status is None else status)
 
 
 def recorded_file(upload: AbstractUpload) -> str:

@@ -19,6 +19,12 @@ class ChunkedFieldFile(FieldFile):
     recorded_name: str = ""
     _coming_name: str | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy has: the name in the row, and no open file."""
+        state = {"instance": self.instance, "field": self.field, "closed": False}
+        names = {"recorded_name": self.recorded_name, "_coming_name": self._coming_name}
+        return {**state, **names, "_committed": True, "_file": None}
+
     @property
     def is_unfinished(self) -> bool:
         """Whether the bytes are not in the storage yet."""
@@ -113,6 +119,10 @@ class ChunkedFileField(models.FileField):
         if isinstance(value, ChunkedFieldFile):
             return value.recorded_name
         return super().get_prep_value(value)
+
+    def value_to_string(self, obj: Any) -> str:
+        """As ``dumpdata`` writes it: what the row has."""
+        return str(self.get_prep_value(self.value_from_object(obj)))
 
     def deconstruct(self) -> Any:
         name, _, args, kwargs = super().deconstruct()

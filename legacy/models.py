@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models.signals import class_prepared, post_delete
 from django.utils import timezone
 
-from legacy import conf, exchange
+from legacy import conf, exchange, own_columns
 from legacy.exchange import found_state
 from legacy.files import ChunkedFileField
 from tusbridge.models import AbstractUpload, Protocol, Status, generate_upload_id
@@ -62,7 +62,8 @@ class AbstractChunkedUpload(AbstractUpload):
         max_length=255, blank=True, upload_to=conf.default_upload_to, storage=conf.storage
     )
 
-    _stored_status: int = Status.UPLOADING
+    # the row's status as it was last read; None where that was deferred
+    _known_status: int | None = Status.UPLOADING
     _md5: str | None = None
 
     class Meta(AbstractUpload.Meta):
@@ -70,11 +71,29 @@ class AbstractChunkedUpload(AbstractUpload):
         # models derived from one that has a table cannot have them
         indexes: ClassVar[list[models.Index]] = []
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """An instance whose maker names no protocol is one that a site makes, as sites of
+        django-chunked-upload do."""
+        if not (args or "protocol" in kwargs):
+            kwargs = {"completes_itself": False, **kwargs, "protocol": Protocol.LEGACY}
+        super().__init__(*args, **kwargs)
+
     @classmethod
     def from_db(cls, db: Any, field_names: Any, values: Any, **kwargs: Any) -> Self:
         instance = super().from_db(db, field_names, values, **kwargs)
-        instance._stored_status = instance.__dict__.get("status", Status.UPLOADING)
+        instance._known_status = instance.__dict__.get("status")
         return instance
+
+    @property
+    def _stored_status(self) -> int:
+        """The row's status as it was read, or is now where that was deferred."""
+        if self._known_status is None:
+            self._known_status = exchange.recorded_status(self)
+        return self._known_status
+
+    @_stored_status.setter
+    def _stored_status(self, status: int) -> None:
+        self._known_status = status
 
     @property
     def keeps_bytes(self) -> bool:
@@ -86,7 +105,7 @@ class AbstractChunkedUpload(AbstractUpload):
 
     @classmethod
     def new_storage_alias(cls) -> str:
-        return conf.storage_alias()
+        return own_columns.storage_alias_of(cls._meta.get_field("file"))
 
     @property
     def expires_on(self) -> Any:
@@ -127,26 +146,32 @@ class AbstractChunkedUpload(AbstractUpload):
             return
         if self._state.adding:
             self._take_own_file()
-        if self.status == Status.COMPLETE and not self._state.adding:
+        elif self.__dict__.get("status") == Status.COMPLETE:
             exchange.complete_marked(self)
         super().save(*args, **kwargs)
-        self._stored_status = self.status
+        if "status" in self.__dict__:
+            self._stored_status = self.status
 
     def _take_own_file(self) -> None:
         """A row that is made by hand, as sites' tests do, brings its file along."""
-        self.protocol = Protocol.LEGACY
-        self.completes_itself = False
         if self.status == Status.COMPLETE:
-            self.confirmed_on = self.confirmed_on or self.completed_on or timezone.now()
+            if self.protocol == Protocol.LEGACY:
+                self.confirmed_on = self.confirmed_on or self.completed_on or timezone.now()
         elif self.file.recorded_name:
             if not self.file._committed:
                 self.file.save(self.file.recorded_name, self.file.file, save=False)
             self.store_state = found_state(self.file.recorded_name)
             self.file = ""
 
-    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
-        super().refresh_from_db(*args, **kwargs)
-        self._stored_status = self.status
+    def refresh_from_db(
+        self, using: str | None = None, fields: Any = None, *args: Any, **kwargs: Any
+    ) -> None:
+        """As Django's, which also reads deferred columns by it: a status that the site has set
+        is the row's only if the row's was read."""
+        names = None if fields is None else list(fields)
+        super().refresh_from_db(using, names, *args, **kwargs)
+        if names is None or "status" in names:
+            self._known_status = self.__dict__.get("status")
 
     def get_uploaded_file(self) -> Any:
         """The file, open for reading, under the client's name."""
@@ -180,6 +205,7 @@ generate_filename = conf.default_upload_to
 def _watch(sender: Any, **_: Any) -> None:
     """Rows of every model of this kind take their bytes along, however they are deleted."""
     if issubclass(sender, AbstractChunkedUpload):
+        own_columns.serve_own_file(sender)
         post_delete.connect(remove_unfinished, sender=sender)
         post_delete.connect(remove_finished, sender=sender)
 

@@ -9,19 +9,30 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 
 from legacy import conf
 from legacy.exchange import found_state
 from legacy.giving_back import NotGivenBack, batches, give_back
+from legacy.own_columns import storage_alias_of
 from tusbridge.models import Protocol, Status
 from tusbridge.service import UploadService
 
 __all__ = ["NotGivenBack", "expiry_of", "give_back", "take_over"]
 
+# What no row of the original has, and each of ours that tus began, also without a length.
+_BEGAN_BY_TUS = Q(protocol=Protocol.TUS) & (
+    Q(expires_at__isnull=False) | Q(progress_at__isnull=False) | Q(length__isnull=False)
+)
 # What is past its time already is kept so long, for somebody to look at it.
 _GRACE = timedelta(days=1)
+
+
+def untaken(model: Any, using: str) -> Any:
+    """Rows of the original that have the columns' defaults still."""
+    rows = model._base_manager.using(using).exclude(_BEGAN_BY_TUS)
+    return rows.filter(protocol=Protocol.TUS, length__isnull=True, confirmed_on__isnull=True)
 
 
 def take_over(model: Any, using: str) -> None:
@@ -32,9 +43,11 @@ def take_over(model: Any, using: str) -> None:
     rows = model._base_manager.using(using)
     now = UploadService(model=model).clock()
     with transaction.atomic(using=using):
-        fresh = rows.filter(length__isnull=True)
+        fresh = rows.filter(length__isnull=True).exclude(_BEGAN_BY_TUS)
         fresh.update(
-            protocol=Protocol.LEGACY, completes_itself=False, storage_alias=conf.storage_alias()
+            protocol=Protocol.LEGACY,
+            completes_itself=False,
+            storage_alias=storage_alias_of(model._meta.get_field("file")),
         )
         fresh.filter(status=Status.COMPLETE).update(
             confirmed_on=Coalesce(F("completed_on"), F("created_on")), length=F("offset")

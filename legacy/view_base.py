@@ -1,11 +1,12 @@
 """What both views have in common: hooks, who may, whose uploads, and how errors are answered."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.views.generic import View
 
 from legacy import csrf, exchange
@@ -36,7 +37,12 @@ def refuse(status: int, detail: str, **data: Any) -> ChunkedUploadError:
     return ChunkedUploadError(status=status, detail=detail, **data)
 
 
-class _ModelOfSite:
+def too_large(limit: int) -> ChunkedUploadError:
+    """An error to raise, with the limit in bytes."""
+    return refuse(400, f"Size of file exceeds the limit ({limit} bytes)")
+
+
+class ModelOfSite:
     """The upload model, looked up when it is asked for."""
 
     def __get__(self, instance: object, owner: type) -> type[AbstractUpload]:
@@ -46,7 +52,7 @@ class _ModelOfSite:
 class ChunkedUploadBaseView(View):
     """What both views have in common."""
 
-    model: Any = _ModelOfSite()
+    model: Any = ModelOfSite()
     user_field_name = "user"
     # answer a request that is sent again after a lost answer as it was answered before
     accept_repeats = False
@@ -104,12 +110,34 @@ class ChunkedUploadBaseView(View):
 
     def _save(self, chunked_upload: Any) -> None:
         new = chunked_upload._state.adding
-        self.pre_save(chunked_upload, self.request, new=new)
-        self.save(chunked_upload, self.request, new=new)
-        self.post_save(chunked_upload, self.request, new=new)
+        with self._as_sites_catch():
+            self.pre_save(chunked_upload, self.request, new=new)
+            self.save(chunked_upload, self.request, new=new)
+            self.post_save(chunked_upload, self.request, new=new)
 
     def _post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """The algorithm, which a site's own ``post`` may call.
+
+        :raises Http404: there is no such upload, or it is not the user's.
+        :raises ChunkedUploadError: anything else.
+        """
+        with self._as_sites_catch():
+            return self._run(request)
+
+    def _run(self, request: HttpRequest) -> HttpResponseBase:
         raise NotImplementedError
+
+    @contextmanager
+    def _as_sites_catch(self) -> Iterator[None]:
+        """Errors leave as those of the contract.
+
+        :raises Http404: for UploadNotFound.
+        :raises ChunkedUploadError: for any other UploadError.
+        """
+        try:
+            yield
+        except UploadError as error:
+            raise as_sites_catch(self._as_told(error)) from error
 
     # -- what they are made of
 
@@ -132,7 +160,9 @@ class ChunkedUploadBaseView(View):
         except csrf.CsrfRefused as error:
             return error.response
         except ChunkedUploadError as error:
-            return Response(error.data, status=error.status_code)
+            return response_to(error)
+        except NotFound as error:
+            return self._error_response(error.cause)
         except UploadError as error:
             return self._error_response(self._as_told(error))
         except (OperationalError, InterfaceError):
@@ -194,11 +224,36 @@ class ChunkedUploadBaseView(View):
         return found
 
 
+class NotFound(Http404):
+    """Django's 404, for the contract's JSON where the view answers itself."""
+
+    def __init__(self, cause: UploadNotFound) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+def as_sites_catch(error: UploadError) -> Exception:
+    """The error that a site's own ``post`` gets for one of ours."""
+    if isinstance(error, UploadNotFound):
+        return NotFound(error)
+    status, data = contract.render_error(error)
+    refusal = refuse(status, **data)
+    refusal.retry_after_seconds = getattr(error, "retry_after_seconds", None)
+    return refusal
+
+
 def error_response(error: UploadError) -> HttpResponseBase:
     """The contract's answer to an error."""
+    found = as_sites_catch(error)
+    if isinstance(found, ChunkedUploadError):
+        return response_to(found)
     status, data = contract.render_error(error)
-    response = Response(data, status=status)
-    retry_after = getattr(error, "retry_after_seconds", None)
-    if retry_after is not None:
-        response["Retry-After"] = str(retry_after)
+    return Response(data, status=status)
+
+
+def response_to(error: ChunkedUploadError) -> HttpResponseBase:
+    """The contract's answer to a refusal."""
+    response = Response(error.data, status=error.status_code)
+    if error.retry_after_seconds is not None:
+        response["Retry-After"] = str(error.retry_after_seconds)
     return response

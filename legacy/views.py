@@ -15,12 +15,11 @@ from django.utils import timezone
 from legacy import conf, csrf, digests, exchange
 from legacy import protocol as contract
 from legacy.chunkers import sender_of_part
-from legacy.exceptions import ChunkedUploadError
 from legacy.models import AbstractChunkedUpload
 from legacy.protocol import ContentRange
 from legacy.receiving import BytesAreComing, ComingFile, StreamedChunk, load_form, receive
 from legacy.response import Response
-from legacy.view_base import ChunkedUploadBaseView, is_authenticated, refuse
+from legacy.view_base import ChunkedUploadBaseView, is_authenticated, refuse, too_large
 from tusbridge.api.forms import check_form, is_unread_form
 from tusbridge.appending import JUDGE_SECONDS
 from tusbridge.completing import check_may_complete
@@ -128,7 +127,7 @@ class ChunkedUploadView(ChunkedUploadBaseView):
         self._csrf_is_open = csrf.is_open(request)
         return super().post(request, *args, **kwargs)
 
-    def _post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def _run(self, request: HttpRequest) -> HttpResponseBase:
         began = time.monotonic()
         streamed = None
         if is_unread_form(request):
@@ -306,10 +305,12 @@ class ChunkedUploadCompleteView(ChunkedUploadBaseView):
 
     def md5_check(self, chunked_upload: Any, md5: str) -> None:
         """:raises ChunkedUploadError: the bytes that came are others."""
-        if exchange.md5_of(chunked_upload) != contract.parse_md5(md5):
+        with self._as_sites_catch():
+            found = exchange.md5_of(chunked_upload)
+        if found != contract.parse_md5(md5):
             raise refuse(400, contract.WRONG_MD5)
 
-    def _post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def _run(self, request: HttpRequest) -> HttpResponseBase:
         check_form(request)
         fields = load_form(request)
         check_form(request)
@@ -374,11 +375,6 @@ def _check_limit(where: ContentRange | None, limit: int | None) -> None:
     """:raises ChunkedUploadError: the range goes beyond so many bytes, or says that it will."""
     if where is not None and limit is not None and max(where.total, where.end + 1) > limit:
         raise too_large(limit)
-
-
-def too_large(limit: int) -> ChunkedUploadError:
-    """An error to raise, with the limit in bytes."""
-    return refuse(400, f"Size of file exceeds the limit ({limit} bytes)")
 
 
 def _is_ours(cls: type, *names: str) -> bool:

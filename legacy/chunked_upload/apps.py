@@ -15,7 +15,9 @@ class ChunkedUploadConfig(AppConfig):
     default_auto_field = "django.db.models.AutoField"
 
     def ready(self) -> None:
-        from legacy import checks  # noqa: F401, PLC0415 registers itself, once models are there
+        # once models are there; checks register themselves
+        from legacy import after_migrate, checks  # noqa: F401, PLC0415
 
+        after_migrate.connect()
         # uploads of other requests, too, are found in it
         register_storage()

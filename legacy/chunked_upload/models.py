@@ -23,7 +23,8 @@ __all__ = [
 
 
 class ChunkedUpload(AbstractChunkedUpload):
-    """An upload and its user."""
+    """An upload and its user; abstract where CHUNKED_UPLOAD_ABSTRACT_MODEL says so, for sites of
+    1.x, whose own models derive from it and have a table with all columns."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -34,4 +35,5 @@ class ChunkedUpload(AbstractChunkedUpload):
     )
 
     class Meta(AbstractChunkedUpload.Meta):
+        abstract = conf.is_declared_abstract()
         indexes: ClassVar[list[models.Index]] = [models.Index(fields=["status", "expires_at"])]

@@ -1,6 +1,8 @@
 """The views under the original's names; by default over ``ChunkedUpload``."""
 
-from legacy import views
+from typing import Any
+
+from legacy import view_base, views
 from legacy.chunked_upload.models import ChunkedUpload
 from legacy.views import is_authenticated
 
@@ -12,19 +14,23 @@ __all__ = [
 ]
 
 
+# where that has no table, the site's upload model
+_MODEL: Any = view_base.ModelOfSite() if ChunkedUpload._meta.abstract else ChunkedUpload
+
+
 class ChunkedUploadBaseView(views.ChunkedUploadBaseView):
     """What both have in common."""
 
-    model = ChunkedUpload
+    model = _MODEL
 
 
 class ChunkedUploadView(views.ChunkedUploadView, ChunkedUploadBaseView):
     """Takes chunks."""
 
-    model = ChunkedUpload
+    model = _MODEL
 
 
 class ChunkedUploadCompleteView(views.ChunkedUploadCompleteView, ChunkedUploadBaseView):
     """Completes an upload."""
 
-    model = ChunkedUpload
+    model = _MODEL

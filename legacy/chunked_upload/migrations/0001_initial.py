@@ -15,7 +15,8 @@ class Migration(migrations.Migration):
 
     dependencies = [migrations.swappable_dependency(settings.AUTH_USER_MODEL)]
 
-    operations = [
+    # where ChunkedUpload is abstract there is no table to make, nor to change
+    operations = [] if conf.is_declared_abstract() else [
         migrations.CreateModel(
             name='ChunkedUpload',
             fields=[

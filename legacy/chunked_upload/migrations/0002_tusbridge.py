@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
-    operations = [
+    operations = [] if legacy.conf.is_declared_abstract() else [
         migrations.AddField(
             model_name='chunkedupload',
             name='announce_at',

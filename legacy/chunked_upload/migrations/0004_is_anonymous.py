@@ -1,5 +1,7 @@
 from django.db import migrations, models
 
+from legacy import conf
+
 
 class Migration(migrations.Migration):
 
@@ -7,7 +9,7 @@ class Migration(migrations.Migration):
         ('chunked_upload', '0003_take_over'),
     ]
 
-    operations = [
+    operations = [] if conf.is_declared_abstract() else [
         migrations.AddField(
             model_name='chunkedupload',
             name='is_anonymous',

@@ -5,11 +5,13 @@ from collections import Counter
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db.models import Q
 from django.utils import timezone
 
 from legacy import conf
 from legacy.chunked_upload.models import ChunkedUpload
 from legacy.constants import COMPLETE, UPLOADING
+from tusbridge.models import Protocol, get_upload_model
 
 
 class Command(BaseCommand):
@@ -31,10 +33,12 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        expired = self.model.objects.filter(
-            created_on__lt=timezone.now() - conf.expiration_delta(),
-            status__in=(UPLOADING, COMPLETE),
-        )
+        model = get_upload_model() if self.model._meta.abstract else self.model
+        now = timezone.now()
+        is_old = Q(created_on__lt=now - conf.expiration_delta())
+        # what tus began says itself when it expires, and a client that still sends moves that on
+        is_over = Q(protocol=Protocol.LEGACY) | Q(status=COMPLETE) | Q(expires_at__lte=now)
+        expired = model.objects.filter(is_old & is_over, status__in=(UPLOADING, COMPLETE))
         deleted: Counter[int] = Counter()
         kept = 0
         for upload in expired.iterator():

@@ -2,7 +2,10 @@
 
 from chunked_upload.models import AbstractChunkedUpload, ChunkedUpload
 from django.conf import settings
+from django.core.files.storage import FileSystemStorage
 from django.db import models
+
+picture_storage = FileSystemStorage(location=f"{settings.MEDIA_ROOT}-pictures")
 
 
 class Video(ChunkedUpload):
@@ -40,3 +43,19 @@ class OwnedUpload(AbstractChunkedUpload):
     """The user by another name."""
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE)
+
+
+class Picture(AbstractChunkedUpload):
+    """A ``file`` of the site's own, as one public site has it."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="pictures"
+    )
+    file = models.FileField(upload_to="pictures", storage=picture_storage, max_length=120)
+
+
+class PlainFile(AbstractChunkedUpload):
+    """A ``file`` with nothing but a folder, in Django's default storage."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE)
+    file = models.FileField(upload_to="plain")
