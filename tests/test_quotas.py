@@ -39,6 +39,11 @@ def add(user: Any = None, *, offset: int = 0, length: int | None = 10, **values:
 
 
 def complete(user: Any = None, *, length: int = 10) -> Upload:
+    return add(user, offset=length, length=length, status=Status.COMPLETE, file="a/file")
+
+
+def attached(user: Any = None, *, length: int = 10) -> Upload:
+    """A complete upload whose file is another model's now."""
     return add(user, offset=length, length=length, status=Status.COMPLETE)
 
 
@@ -76,6 +81,8 @@ class TestBytes:
             pytest.param(lambda user: add(user, offset=3, length=100), 100, id="promised"),
             pytest.param(lambda user: alive(user, offset=3), 10, id="promised-for-a-while"),
             pytest.param(lambda user: complete(user, length=70), 70, id="complete"),
+            pytest.param(lambda user: complete(user, length=0), 4096, id="complete-and-empty"),
+            pytest.param(lambda user: attached(user, length=70), 0, id="attached"),
             pytest.param(lambda user: add(user, offset=7, length=None), 7, id="deferred"),
             pytest.param(lambda user: expired(user, offset=4), 4, id="expired-and-not-swept"),
             pytest.param(lambda user: add(user, status=Status.TERMINATED, offset=9), 0, id="ended"),
@@ -83,9 +90,9 @@ class TestBytes:
     )
     def test_what_counts(self, user: Any, made: Callable[[Any], Any], taken: int) -> None:
         made(user)
-        check(user, 1000 - taken, max_bytes=1000)
+        check(user, 9000 - taken, max_bytes=9000)
         with pytest.raises(QuotaExceeded):
-            check(user, 1001 - taken, max_bytes=1000)
+            check(user, 9001 - taken, max_bytes=9000)
 
     def test_everybody_has_an_account_of_their_own(self, user: Any, other: Any) -> None:
         complete(other, length=50)
@@ -99,9 +106,17 @@ class TestBytes:
         with pytest.raises(QuotaExceeded):
             check(None, 21, max_bytes=50)
 
-    def test_an_empty_upload_fits_into_a_full_account(self, user: Any) -> None:
+    def test_an_empty_upload_takes_room_for_its_row_and_file(self, user: Any) -> None:
         complete(user, length=50)
-        check(user, 0, max_bytes=50)
+        check(user, 0, max_bytes=50 + 4096)
+        with pytest.raises(QuotaExceeded):
+            check(user, 0, max_bytes=49 + 4096)
+
+    def test_sums_beyond_63_bits_are_right(self, user: Any) -> None:
+        add(user, length=2**63 - 1), add(user, length=2**63 - 1)
+        with pytest.raises(QuotaExceeded) as caught:
+            check(user, 1, max_bytes=2**63 - 1)
+        assert caught.value.used == 2**64 - 2
 
     def test_sums_beyond_32_bits_are_right(self, user: Any) -> None:
         complete(user, length=2**40)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from tusbridge import leases
+from tusbridge import judging, leases
 from tusbridge.body import BodyEnd
 from tusbridge.errors import (
     BlobTruncated,
@@ -82,6 +82,8 @@ class Appending:
         self.judge: Callable[[], Any] | None = None
         self._clock = clock
         self._committed_at = self._fed_at = self._judged_at = clock()
+        # what to ask while the upload becomes longer than was promised
+        self._growth = judging.growth_of(service, upload, plan)
         self._writer = self._new_writer(service.store_of(upload), service.blob_of(upload))
         self._is_open = True
 
@@ -110,10 +112,15 @@ class Appending:
         """Write the chunks; commit when it is time, or when asked to.
 
         :raises TooLarge: they go past the upload's length; nothing uncommitted is kept.
+        :raises QuotaExceeded: the upload has no promised length, and its owner no room for them.
+        :raises StoreFull: likewise, of the room for all uploads.
         """
         with self._giving_up_on_errors():
-            if self._writer.offset + sum(map(len, chunks)) > self._end:
+            end = self._writer.offset + sum(map(len, chunks))
+            if end > self._end:
                 raise TooLarge(self._end, "the upload")
+            if self._growth is not None:
+                self._growth.check(end)
             if chunks:
                 self._fed_at = self._clock()
                 self._writer.write(chunks)
@@ -151,7 +158,13 @@ class Appending:
             return
         _raise_if_cut(how)
         self._running.verify(self.trailer)
+        self._judge_growth(self.written)
         self._running = None
+
+    def _judge_growth(self, end: int) -> None:
+        """Judge bytes once more that no other append has seen in the row, before they count."""
+        if self._growth is not None:
+            self._growth.check_again(end)
 
     def close(self) -> None:
         """Free the files. Idempotent; commits nothing."""
@@ -199,6 +212,8 @@ class Appending:
         self._record(values, release=last and not completes, completes=completes)
         self._committed = self._writer.offset
         self._committed_at = self._clock()
+        if self._growth is not None:
+            self._growth.count(self._committed)
         self.upload.offset = self._committed
         for name, value in values.items():
             setattr(self.upload, name, value)
@@ -223,6 +238,8 @@ class Appending:
     def _stay(self) -> None:
         """Keep the lease while bytes come that may not be committed yet."""
         self._committed_at = self._clock()
+        if self._growth is not None:
+            self._growth.renew()
         model, ttl = self._service.model, self._ttl()
         if not leases.renew(model, self.upload.pk, token=self.token, ttl=ttl):
             raise LeaseLost
@@ -241,6 +258,7 @@ class Appending:
         if not self._is_open:
             return
         self.judge = None
+        self._growth = None
         try:
             if isinstance(error, LeaseLost | BlobTruncated | DatabaseUnavailable):
                 return

@@ -8,13 +8,20 @@ locked, and whoever comes second finds the offset moved.
 import logging
 from typing import Any
 
-from tusbridge import leases, signals
+from tusbridge import judging, leases, signals
 from tusbridge.appending import COMPLETING_TTL_SECONDS, Appending
 from tusbridge.errors import StoreError, UploadBusy
+from tusbridge.models import AbstractUpload
 from tusbridge.rows import insert_row, is_certain
 from tusbridge.stores import Blob, Store, Writer
 
 logger = logging.getLogger("tusbridge")
+
+
+def has_nothing(upload: AbstractUpload) -> bool:
+    """Whether there are no bytes, nor anybody who writes some."""
+    is_fresh = upload.offset == 0 and not upload.store_state and upload.lease_token is None
+    return is_fresh and not upload.is_complete
 
 
 class AppendAtHand(Appending):
@@ -85,6 +92,7 @@ class CreationAtHand(AppendAtHand):
             setattr(self.upload, name, value)
         self.upload.lease_token = None if ttl is None else self.token
         insert_row(self.upload, lease_ttl=ttl)
+        judging.check_created(self._service, self.upload)
         self._has_begun = True
         signals.announce(signals.upload_created, self.upload)
 

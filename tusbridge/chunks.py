@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tusbridge import leases, signals
+from tusbridge import judging, leases, signals
 from tusbridge.appending import Appending
 from tusbridge.errors import AlreadyComplete, OffsetMismatch, UploadBusy, UploadError
 from tusbridge.protocol.rules import AppendPlan
@@ -31,9 +31,12 @@ class Chunk(Appending):
         """Have the whole chunk count, set ``values`` in the row, and let the lease go.
 
         :raises LeaseLost: another request took the upload over; nothing counts.
+        :raises QuotaExceeded: the owner has no room for the bytes, or for the length in ``values``.
+        :raises StoreFull: likewise, of the room for all uploads.
         """
         self._values = dict(values)
         with self._giving_up_on_errors():
+            self._judge_growth(max(self.written, self._values.get("length") or 0))
             self._is_held_back = False
             self._commit(last=True)
             self.close()
@@ -65,6 +68,7 @@ class FirstChunk(Chunk):
         except BaseException as error:
             self._may_count = not is_certain(error)
             raise
+        judging.check_created(self._service, self.upload)
         signals.announce(signals.upload_created, self.upload)
 
     def give_up(self, error: BaseException) -> None:

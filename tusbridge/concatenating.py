@@ -8,6 +8,7 @@ does with any upload whose bytes are in several pieces.
 import hashlib
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from tusbridge import leases, signals
+from tusbridge import judging, leases, signals
 from tusbridge.errors import (
     InvalidField,
     LeaseLost,
@@ -56,10 +57,12 @@ logger = logging.getLogger("tusbridge")
 PARTS_GRACE = timedelta(hours=1)
 # Unfinished final uploads that may wait for one part: its last byte has them all made.
 MAX_WAITING = 16
+# How often one partial upload may be in a final one: each time after the first is a copy.
+MAX_REPEATS = 16
 # Seconds for which the lease is taken while links or copies are made; renewed once a second.
 GATHERING_TTL_SECONDS = 4.0
-# Ids in one statement: below every database's limit of parameters.
-_BATCH = 400
+# Rows in one UPDATE of different values: each takes three parameters or four.
+_BATCH = 100
 
 
 class Concatenation:
@@ -108,6 +111,7 @@ class Concatenation:
             if found is None:
                 raise UploadBusy from None
             return found
+        judging.check_created(service, final)
         signals.announce(signals.upload_created, final)
         if final.is_waiting:
             self._register(final, parts)
@@ -151,8 +155,11 @@ class Concatenation:
 
     def _parts(self, part_ids: Sequence[str], actor: Actor) -> dict[str, AbstractUpload]:
         """The partial uploads by their ids, if this actor may put them all into a final one."""
+        if max(Counter(part_ids).values(), default=0) > MAX_REPEATS:
+            why = f"names a partial upload more than {MAX_REPEATS} times"
+            raise InvalidField("Upload-Concat", why)
         found = self._rows(part_ids)
-        for part_id in part_ids:
+        for part_id in set(part_ids):
             part = found.get(part_id)
             if part is None or part.status == Status.TERMINATED:
                 raise UploadNotFound
@@ -160,8 +167,9 @@ class Concatenation:
             rules.check_alive(part.state, self._service.clock())
             if not part.is_part:
                 raise InvalidField("Upload-Concat", "names an upload that is not partial")
-            if not part.is_complete and len(self._alive(_waiting(part))) >= MAX_WAITING:
-                raise InvalidField("Upload-Concat", "names a part for which too many wait")
+        waited_for = [_waiting(part) for part in found.values() if not part.is_complete]
+        if any(len(ids) >= MAX_WAITING for ids in self._alive(waited_for)):
+            raise InvalidField("Upload-Concat", "names a part for which too many wait")
         if len({part.storage_alias for part in found.values()}) > 1:
             raise InvalidField("Upload-Concat", "names uploads that are in different storages")
         return found
@@ -171,9 +179,8 @@ class Concatenation:
         rows = self._model._base_manager.using(self._using)
         found: dict[str, AbstractUpload] = {}
         with database_errors(self._using):
-            for start in range(0, len(wanted), _BATCH):
-                batch = rows.filter(upload_id__in=wanted[start : start + _BATCH])
-                found |= {row.upload_id: row for row in batch}
+            for batch in leases.batches(wanted):
+                found |= {row.upload_id: row for row in rows.filter(upload_id__in=batch)}
         return found
 
     def _gather(
@@ -195,21 +202,24 @@ class Concatenation:
         """Have the unfinished parts know who waits for them. One that completes meanwhile is
         noticed by the look at all parts that follows."""
         rows = self._model._base_manager.using(self._using)
-        open_ids = [part_id for part_id, part in parts.items() if not part.is_complete]
-        with database_errors(self._using):
-            for part_id in open_ids:
-                with transaction.atomic(using=self._using):
-                    part = rows.select_for_update().filter(upload_id=part_id).first()
-                    if part is not None:
-                        waiting = [*self._alive(_waiting(part)), final.upload_id]
-                        rows.filter(pk=part.pk).update(parts={"finals": waiting})
+        open_ids = sorted(part_id for part_id, part in parts.items() if not part.is_complete)
+        with database_errors(self._using), transaction.atomic(using=self._using):
+            for batch in leases.batches(open_ids):
+                # in one order, so that two that register never wait for each other
+                locked = rows.select_for_update().filter(upload_id__in=batch).order_by("pk")
+                found = list(locked)
+                alive = self._alive([_waiting(part) for part in found])
+                for part, waiting in zip(found, alive, strict=True):
+                    part.parts = {"finals": [*waiting, final.upload_id]}
+                rows.bulk_update(found, ["parts"], batch_size=_BATCH)
 
-    def _alive(self, final_ids: list[str]) -> list[str]:
-        """Those that still wait; looked up only where there are so many that it matters."""
-        if len(final_ids) < MAX_WAITING:
-            return final_ids
-        found = self._rows(final_ids)
-        return [i for i in final_ids if i in found and found[i].is_waiting]
+    def _alive(self, waiting: Sequence[list[str]]) -> list[list[str]]:
+        """Of each list those that still wait; looked up only where there are so many that it
+        matters."""
+        full = {i for ids in waiting if len(ids) >= MAX_WAITING for i in ids}
+        found = self._rows(sorted(full)) if full else {}
+        over = {i for i in full if i not in found or not found[i].is_waiting}
+        return [[i for i in ids if i not in over] for ids in waiting]
 
     def go_on(self, final: AbstractUpload) -> AbstractUpload:
         """Give a waiting final upload what has become of its parts: its length, once all of theirs
@@ -227,6 +237,8 @@ class Concatenation:
             rules.plan_concat(lengths, self._service.policy.limits(Actor(user_id=final.user_id)))
         except TooLarge:
             return final  # parts of a deferred length grew too large together; it will expire
+        if not judging.may_assemble(self._service, final, sum(length or 0 for length in lengths)):
+            return final  # there may be room at the next HEAD
         return self._service.settle_soon(self._assemble(final, parts))
 
     def _assemble(
@@ -298,13 +310,18 @@ class Concatenation:
             concat=Concat.PARTIAL, status=Status.COMPLETE
         )
         soon = Q(expires_at__isnull=True) | Q(expires_at__gt=until)
+        waited_for, served = [], []
+        for part in self._rows(final.part_ids).values():
+            waiting = [other for other in _waiting(part) if other != final.upload_id]
+            if waiting:
+                part.parts = {"finals": waiting}
+                waited_for.append(part)
+            else:
+                served.append(part.pk)
         with database_errors(self._using):
-            for part in self._rows(final.part_ids).values():
-                waiting = [other for other in _waiting(part) if other != final.upload_id]
-                if waiting:
-                    rows.filter(pk=part.pk).update(parts={"finals": waiting})
-                else:
-                    rows.filter(soon, pk=part.pk).update(parts=None, expires_at=until)
+            rows.bulk_update(waited_for, ["parts"], batch_size=_BATCH)
+            for batch in leases.batches(served):
+                rows.filter(soon, pk__in=batch).update(parts=None, expires_at=until)
 
 
 def _key_of(request: CreateRequest, actor: Actor) -> str:

@@ -257,6 +257,12 @@ def release(model: type[AbstractUpload], pk: Any, *, token: str) -> None:
     _run_for_holders(_RELEASE, model, {"pk": pk, "token": token})
 
 
+def forget_length(model: type[AbstractUpload], pk: Any, *, token: str) -> None:
+    """Take back the length that :func:`acquire_unchanged` has set, and let the lease go."""
+    where = Q(pk=pk, status=Status.UPLOADING, lease_token=token)
+    _update(model, where, {"length": None, **_FREED})
+
+
 def is_mine(model: type[AbstractUpload], pk: Any, *, token: str) -> bool:
     """Whether the row still names this token."""
     using = database_of(model)
@@ -315,7 +321,7 @@ def _ended() -> dict[str, Any]:
 
 def beat(model: type[AbstractUpload], held: Mapping[Any, str], *, ttl: float) -> None:
     """Tell that the holders (primary key -> token) made progress just now."""
-    for keys in _batches(list(held)):
+    for keys in batches(list(held)):
         tokens = [held[key] for key in keys]
         change = {"lease_until": until(ttl), "progress_at": DatabaseNow()}
         with outlasting_crashes_only(database_of(model)):
@@ -327,7 +333,7 @@ def lost(model: type[AbstractUpload], held: Mapping[Any, str]) -> set[Any]:
     using = database_of(model)
     gone = set(held)
     with database_errors(using):
-        for keys in _batches(list(held)):
+        for keys in batches(list(held)):
             rows = model._base_manager.using(using).filter(pk__in=keys)
             gone -= {
                 key for key, token in rows.values_list("pk", "lease_token") if held[key] == token
@@ -335,7 +341,8 @@ def lost(model: type[AbstractUpload], held: Mapping[Any, str]) -> set[Any]:
     return gone
 
 
-def _batches(keys: Sequence[Any]) -> list[Sequence[Any]]:
+def batches(keys: Sequence[Any]) -> list[Sequence[Any]]:
+    """The keys, as many at a time as one statement takes."""
     return [keys[start : start + _BATCH] for start in range(0, len(keys), _BATCH)]
 
 

@@ -121,7 +121,7 @@ class Policy:
 
     def limits(self, actor: Actor) -> Limits:
         """What one upload of this actor may be: no more than the quota has in all."""
-        maxima = (self.options.MAX_LENGTH, self.quota(actor).max_bytes)
+        maxima = (self.options.MAX_LENGTH, self.quota_of(actor).max_bytes)
         return Limits(max_length=min(length for length in maxima if length is not None))
 
     def quota(self, actor: Actor) -> Quota:
@@ -133,6 +133,14 @@ class Policy:
         )
 
     # -- what hooks are made of
+
+    def quota_of(self, actor: Actor) -> Quota:
+        """What the hook :meth:`quota` says of the actor; no limits where it returns None.
+
+        :raises Forbidden: the hook raised it, or Django's ``PermissionDenied``.
+        """
+        with _hook_errors():
+            return self.quota(actor) or Quota()
 
     def anonymous(self) -> Actor:
         """:raises Unauthenticated: unless ``ALLOW_ANONYMOUS`` says otherwise."""
@@ -236,10 +244,10 @@ class Policy:
             raise Forbidden
         quotas.check_create(
             actor.user_id,
-            self.quota(actor),
-            # the bytes of a final upload were judged as those of its parts
-            length=0 if request.concat == FINAL else request.length or 0,
+            self.quota_of(actor),
+            length=request.length,
             max_total_bytes=self.options.MAX_TOTAL_BYTES,
+            is_final=request.concat == FINAL,
         )
 
     def check_append(self, actor: Actor, upload: AbstractUpload) -> None:
@@ -260,7 +268,7 @@ class Policy:
         """
         quotas.check_growth(
             upload.user_id,
-            self.quota(Actor(user_id=upload.user_id)),
+            self.quota_of(Actor(user_id=upload.user_id)),
             max_total_bytes=self.options.MAX_TOTAL_BYTES,
         )
 

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from tusbridge import adopting, chunks, leases, signals
+from tusbridge import adopting, chunks, judging, leases, signals
 from tusbridge.appending import Appending
-from tusbridge.at_hand import AppendAtHand, CreationAtHand
+from tusbridge.at_hand import AppendAtHand, CreationAtHand, has_nothing
 from tusbridge.body import BodyEnd
 from tusbridge.chunks import Chunk, FirstChunk
 from tusbridge.clock import database_now
@@ -325,6 +325,7 @@ class UploadService:
     def _insert(self, upload: AbstractUpload, *, token: str | None) -> AbstractUpload:
         upload.lease_token = token
         insert_row(upload, lease_ttl=self.options.LEASE_TTL if token else None)
+        judging.check_created(self, upload)
         signals.announce(signals.upload_created, upload)
         return upload
 
@@ -390,11 +391,12 @@ class UploadService:
             plan = rules.plan_append(upload.state, request, limits)
             if request.content_length == 0:
                 _verify_empty(plan)
+            judging.check_begin(self, upload, plan, request.content_length)
             if request.content_length == 0 and plan.length is None:
                 self.settle_soon(upload)
                 return None
             token = leases.new_token()
-            if at_hand and _has_nothing(upload) and plan.length is None:
+            if at_hand and has_nothing(upload) and plan.length is None:
                 return AppendAtHand(self, upload, plan, token)
             # before the lease is taken: what fails here, for want of a storage say, holds none
             appending = Appending(self, upload, plan, token)
@@ -407,6 +409,7 @@ class UploadService:
                 ttl=self.options.LEASE_TTL,
                 new_length=plan.length,
             ):
+                judging.check_declared(self, upload, plan, appending)
                 if plan.length is not None:
                     upload.length = plan.length
                 return appending
@@ -510,9 +513,10 @@ class UploadService:
             was_first = leases.terminate(self.model, upload.pk)
         if was_first:
             signals.announce(signals.upload_terminated, upload)
-        after_commit(partial(self._remove_ended_now, upload), database_of(self.model))
+        after_commit(partial(self.remove_ended_now, upload), database_of(self.model))
 
-    def _remove_ended_now(self, upload: AbstractUpload) -> None:
+    def remove_ended_now(self, upload: AbstractUpload) -> None:
+        """As :meth:`remove_ended`; what fails is left to the next sweep."""
         try:
             self.remove_ended(upload)
         except UploadError as error:
@@ -613,12 +617,6 @@ class UploadService:
     def blob_of(self, upload: AbstractUpload) -> Blob:
         """This upload's bytes, as the store knows them."""
         return Blob(key=upload.upload_id, state=upload.store_state)
-
-
-def _has_nothing(upload: AbstractUpload) -> bool:
-    """Whether there are no bytes, nor anybody who writes some."""
-    is_fresh = upload.offset == 0 and not upload.store_state and upload.lease_token is None
-    return is_fresh and not upload.is_complete
 
 
 def _verify_empty(plan: AppendPlan) -> None:
