@@ -87,9 +87,7 @@ def may_assemble(service: "UploadService", final: AbstractUpload, length: int) -
     return True
 
 
-def growth_of(
-    service: "UploadService", upload: AbstractUpload, plan: AppendPlan
-) -> Growth | None:
+def growth_of(service: "UploadService", upload: AbstractUpload, plan: AppendPlan) -> Growth | None:
     """What an append has to ask while it grows an upload; None where the length was promised, or
     there is no limit. The chunks of forms may go beyond the length that was told before."""
     if not plan.all_or_nothing and (upload.length is not None or plan.length is not None):

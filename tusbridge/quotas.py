@@ -12,6 +12,7 @@ from datetime import timedelta
 from math import ceil
 from typing import Any
 
+from django.db import connections
 from django.db.models import BigIntegerField, Case, Count, F, Min, Q, QuerySet, Sum, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -26,7 +27,7 @@ _MINUTE = timedelta(minutes=1)
 EMPTY_BYTES = 4096
 # Without a byte for so long, a promised length does not keep room from other users any more.
 PROMISE_AGE = timedelta(minutes=10)
-# Sums are made of two halves of so many bits: SQLite refuses sums beyond 63.
+# SQLite refuses sums beyond 63 bits: there they are made of two halves of so many.
 _HALF_BITS = 32
 
 
@@ -235,6 +236,8 @@ def _sum(rows: "QuerySet[AbstractUpload]", counts_as_promised: Q) -> int:
         default=F("offset"),
         output_field=BigIntegerField(),
     )
+    if connections[rows.db].vendor != "sqlite":
+        return int(_aggregate(rows, total=Sum(counted))["total"] or 0)
     found = _aggregate(
         rows,
         high=Sum(counted.bitrightshift(_HALF_BITS)),
