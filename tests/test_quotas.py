@@ -82,6 +82,7 @@ class TestBytes:
             pytest.param(lambda user: alive(user, offset=3), 10, id="promised-for-a-while"),
             pytest.param(lambda user: complete(user, length=70), 70, id="complete"),
             pytest.param(lambda user: complete(user, length=0), 4096, id="complete-and-empty"),
+            pytest.param(lambda user: add(user, offset=9, length=5), 9, id="length-below-offset"),
             pytest.param(lambda user: attached(user, length=70), 0, id="attached"),
             pytest.param(lambda user: add(user, offset=7, length=None), 7, id="deferred"),
             pytest.param(lambda user: expired(user, offset=4), 4, id="expired-and-not-swept"),

@@ -227,7 +227,8 @@ def _total_bytes_of(rows: "QuerySet[AbstractUpload]") -> int:
 
 
 def _sum(rows: "QuerySet[AbstractUpload]", counts_as_promised: Q) -> int:
-    is_promise = counts_as_promised & Q(status=Status.UPLOADING, length__isnull=False)
+    # the length that a form names may be below what is there
+    is_promise = counts_as_promised & Q(status=Status.UPLOADING, length__gt=F("offset"))
     is_file = Q(status=Status.COMPLETE) & ~Q(concat=Concat.PARTIAL)
     counted = Case(
         When(is_promise, then=F("length")),
