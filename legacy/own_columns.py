@@ -55,9 +55,9 @@ def storage_of_model(label: str) -> Storage:
     field: Any = apps.get_model(label)._meta.get_field("file")
     storage: Any = field.storage
     if isinstance(storage, LazyObject):
-        if storage._wrapped is empty:  # type: ignore[attr-defined]
-            storage._setup()  # type: ignore[no-untyped-call]
-        storage = storage._wrapped  # type: ignore[attr-defined]
+        if storage._wrapped is empty:
+            storage._setup()
+        storage = storage._wrapped
     return storage  # type: ignore[no-any-return]
 
 
