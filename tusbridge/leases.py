@@ -70,8 +70,10 @@ _ACQUIRE_UNCHANGED = Update(_UNCHANGED, _TAKEN)
 _RENEW = Update(_MINE_UPLOADING, _TAKEN)
 _COMMIT = Update(_IN_BETWEEN, {**_MOVED, "lease_until": _UNTIL})
 _COMMIT_LAST = Update(_IN_BETWEEN, {**_MOVED, **_FREED})
-_COMMIT_FIRST = Update(_UNCHANGED, {**_TAKEN, **_MOVED})
-_COMMIT_FIRST_AND_LAST = Update(_UNCHANGED, {**_FREED, **_MOVED})
+# of an upload that was handed to another program a statement that hung must not take hold
+_FIRST = _UNCHANGED & Q(file="")
+_COMMIT_FIRST = Update(_FIRST, {**_TAKEN, **_MOVED})
+_COMMIT_FIRST_AND_LAST = Update(_FIRST, {**_FREED, **_MOVED})
 _COMPLETE = Update(_MINE_UPLOADING, {"status": Status.COMPLETE, **_FREED})
 _RELEASE = Update(_MINE, _FREED)
 _TELLING = Q(

@@ -1,6 +1,8 @@
 """Rows whose bytes are gone, or seem to be: what is taken down, what waits, and what is swept."""
 
+import errno
 import fcntl
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -192,10 +194,11 @@ class TestTakenDown:
         later.sweep()
         assert not Upload.objects.exists()
 
+    @pytest.mark.parametrize("is_far", [False, True])
     def test_a_published_file_that_was_cut_goes_on(
-        self, process: UploadService, media: Path, monkeypatch: pytest.MonkeyPatch
+        self, process: UploadService, media: Path, monkeypatch: pytest.MonkeyPatch, is_far: bool
     ) -> None:
-        """It was renamed, and a crash came before its row said so."""
+        """It was renamed, or copied, and a crash came before its row said so."""
         upload = make(process)
 
         def die(*args: object, **kwargs: object) -> bool:
@@ -208,12 +211,27 @@ class TestTakenDown:
         let_leases_run_out()
         (published,) = media.rglob(upload.upload_id)
         published.write_bytes(CONTENT[:4])
-        with suppress(UploadError):
-            process.head(upload.upload_id, NOBODY)
+        with monkeypatch.context() as patched:
+            if is_far:
+                patched.setattr(os, "rename", rename_within(media))
+            with suppress(UploadError):
+                process.head(upload.upload_id, NOBODY)
         assert process.head(upload.upload_id, NOBODY).offset == 4
         append(process, upload, 4, CONTENT[4:])
         assert content(process, upload) == CONTENT
         assert files(media) == [upload.upload_id]
+
+
+def rename_within(media: Path) -> Callable[[str, str], None]:
+    """As where finished files lie on another file system."""
+    real = os.rename
+
+    def rename(source: str, target: str) -> None:
+        if Path(source).is_relative_to(media) != Path(target).is_relative_to(media):
+            raise OSError(errno.EXDEV, "another file system")
+        real(source, target)
+
+    return rename
 
 
 def stopped_in_mid_write(service: UploadService, upload: AbstractUpload) -> None:

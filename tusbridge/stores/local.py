@@ -106,7 +106,7 @@ class LocalStore(LocalBytes):
         with store_errors(), unless_lost(still_mine):
             if keep:
                 self._note(blob.key, name)
-            self._take_back_cut(first, target, length)
+            self._take_back_cut(first, target, length, still_mine)
             # first: what was left under the name of a file that is published may be another's
             if first.found == name or not self._was_published(blob.key, name, length):
                 self._take_found_alone(first, still_mine)
@@ -131,7 +131,9 @@ class LocalStore(LocalBytes):
             sync_path(target)
             sync_path(os.path.dirname(target))
 
-    def _take_back_cut(self, first: Segment, target: str, length: int) -> None:
+    def _take_back_cut(
+        self, first: Segment, target: str, length: int, still_mine: Callable[[], bool]
+    ) -> None:
         """A file that was published without a sync, and that a power cut has cut since: its bytes
         are unfinished again.
 
@@ -145,7 +147,13 @@ class LocalStore(LocalBytes):
             return
         if size < length:
             self.make_folder(first.folder)
-            os.rename(target, first.path)
+            try:
+                os.rename(target, first.path)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                self._carry(target, first.path, uuid.uuid4().hex, still_mine)
+                os.unlink(target)
             raise BlobTruncated(size)
 
     def _was_published(self, key: str, name: str, length: int) -> bool:

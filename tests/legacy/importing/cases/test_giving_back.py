@@ -214,11 +214,12 @@ def test_r10_ours_go_on_after_all_of_it(model: Any) -> None:
     assert read("a") == CONTENT
 
 
+@pytest.mark.parametrize("held", [60.0, 0.0])
 def test_a_statement_that_takes_effect_behind_it_changes_nothing(
-    model: Any, monkeypatch: pytest.MonkeyPatch
+    model: Any, monkeypatch: pytest.MonkeyPatch, held: float
 ) -> None:
     """Of a connection that was given up: the row would have more bytes than its file."""
-    monkeypatch.setattr("legacy.giving_back._LATE_SECONDS", 60.0)
+    monkeypatch.setattr("legacy.giving_back._LATE_SECONDS", held)
     takeover.take_over(model, connection.alias)
     empty = Target.objects.create(upload_id="e" * 32, filename="empty")
     back(model)
