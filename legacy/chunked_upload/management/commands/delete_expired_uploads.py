@@ -33,7 +33,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        model = get_upload_model() if self.model._meta.abstract else self.model
+        model: Any = get_upload_model() if self.model._meta.abstract else self.model
         now = timezone.now()
         is_old = Q(created_on__lt=now - conf.expiration_delta())
         # what tus began says itself when it expires, and a client that still sends moves that on
