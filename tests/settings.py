@@ -26,7 +26,7 @@ INSTALLED_APPS = [
     "legacy",
     "tests.gallery",
     # its fields cannot be imported without its models
-    *(["easy_thumbnails"] if find_spec("easy_thumbnails") else []),
+    *(["tests.support.thumbnails.QuietThumbnails"] if find_spec("easy_thumbnails") else []),
 ]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -157,10 +157,20 @@ class TestEachWay:
 @pytest.mark.django_db
 class TestConcatenation:
     def test_a_part_is_named_a_few_times_at_most(self, service: UploadService) -> None:
-        ids = [part(service, 1)] * (MAX_REPEATS + 1)
+        ids = [part(service, 64 * KIB)] * 1000
         with pytest.raises(InvalidField, match="more than 16 times"):
             service.concatenate(asked(None, "final", "a"), ids, NOBODY)
-        assert service.concatenate(asked(None, "final", "b"), ids[1:], NOBODY).length == MAX_REPEATS
+        final = service.concatenate(asked(None, "final", "b"), ids[:MAX_REPEATS], NOBODY)
+        assert final.length == MAX_REPEATS * 64 * KIB
+        # a mebibyte more
+        final = service.concatenate(asked(None, "final", "c"), ids[: MAX_REPEATS + 16], NOBODY)
+        assert final.length == (MAX_REPEATS + 16) * 64 * KIB
+        with pytest.raises(InvalidField):
+            service.concatenate(asked(None, "final", "d"), ids[: MAX_REPEATS + 17], NOBODY)
+
+    def test_a_small_part_is_named_as_often_as_one_likes(self, service: UploadService) -> None:
+        ids = [part(service, 1)] * 1000
+        assert service.concatenate(asked(None, "final", "a"), ids, NOBODY).length == 1000
 
     def test_many_unfinished_parts_are_noted_in_a_few_statements(
         self, service: UploadService, django_assert_max_num_queries: Any

@@ -8,6 +8,7 @@ does with any upload whose bytes are in several pieces.
 import hashlib
 import json
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
@@ -57,8 +58,9 @@ logger = logging.getLogger("tusbridge")
 PARTS_GRACE = timedelta(hours=1)
 # Unfinished final uploads that may wait for one part: its last byte has them all made.
 MAX_WAITING = 16
-# How often one partial upload may be in a final one: each time after the first is a copy.
-MAX_REPEATS = 16
+# How often one partial upload may be in a final one, whatever its size: each time after the first
+# is a copy. More often while the copies beyond come to so many bytes at most.
+MAX_REPEATS, MAX_REPEATED_BYTES = 16, 2**20
 # Seconds for which the lease is taken while links or copies are made; renewed once a second.
 GATHERING_TTL_SECONDS = 4.0
 # Rows in one UPDATE of different values: each takes three parameters or four.
@@ -155,9 +157,6 @@ class Concatenation:
 
     def _parts(self, part_ids: Sequence[str], actor: Actor) -> dict[str, AbstractUpload]:
         """The partial uploads by their ids, if this actor may put them all into a final one."""
-        if max(Counter(part_ids).values(), default=0) > MAX_REPEATS:
-            why = f"names a partial upload more than {MAX_REPEATS} times"
-            raise InvalidField("Upload-Concat", why)
         found = self._rows(part_ids)
         for part_id in set(part_ids):
             part = found.get(part_id)
@@ -167,6 +166,9 @@ class Concatenation:
             rules.check_alive(part.state, self._service.clock())
             if not part.is_part:
                 raise InvalidField("Upload-Concat", "names an upload that is not partial")
+        if _repeated(part_ids, found) > MAX_REPEATED_BYTES:
+            why = f"names a partial upload of that size more than {MAX_REPEATS} times"
+            raise InvalidField("Upload-Concat", why)
         waited_for = [_waiting(part) for part in found.values() if not part.is_complete]
         if any(len(ids) >= MAX_WAITING for ids in self._alive(waited_for)):
             raise InvalidField("Upload-Concat", "names a part for which too many wait")
@@ -322,6 +324,18 @@ class Concatenation:
             rows.bulk_update(waited_for, ["parts"], batch_size=_BATCH)
             for batch in leases.batches(served):
                 rows.filter(soon, pk__in=batch).update(parts=None, expires_at=until)
+
+
+def _repeated(part_ids: Sequence[str], found: Mapping[str, AbstractUpload]) -> float:
+    """Bytes that come from naming parts more than MAX_REPEATS times; without end for a part whose
+    length is not known yet."""
+    counts = Counter(part_ids).items()
+    lengths = {part_id: part.length for part_id, part in found.items()}
+    return sum(
+        (count - MAX_REPEATS) * (math.inf if (length := lengths[part_id]) is None else length)
+        for part_id, count in counts
+        if count > MAX_REPEATS
+    )
 
 
 def _key_of(request: CreateRequest, actor: Actor) -> str:
