@@ -12,7 +12,6 @@ import errno
 import io
 import os
 import secrets
-import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +25,7 @@ from django.db.models import FileField
 from django.db.models.fields.files import FieldFile, FileDescriptor
 from django.utils.text import get_valid_filename
 
+from tusbridge import system
 from tusbridge.errors import UploadNotFound
 
 if TYPE_CHECKING:
@@ -166,10 +166,7 @@ def _put_link(field_file: FieldFile, name: str, link: str) -> bool:
     field_file.save(name, _Nothing(), save=False)
     path = field_file.storage.path(str(field_file.name))
     try:
-        like = os.stat(path)
-        with suppress(PermissionError):
-            os.chown(link, -1, like.st_gid)
-        os.chmod(link, stat.S_IMODE(like.st_mode))
+        system.dress_like(link, path)
         os.rename(link, path)
     except OSError as error:
         withdraw(field_file, former)
