@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from tusbridge import system
 from tusbridge.errors import BytesMissing, LeaseLost, StoreError, UploadError
 from tusbridge.files import CLOSED, is_there, lock_file, sync_path
 from tusbridge.stores.base import FOUND, Blob
@@ -210,7 +211,7 @@ class LocalSegments(LocalStrays):
             note.write(os.fsencode(name) + b"\n")
             note.flush()
             if self.durable:
-                os.fsync(note.fileno())
+                system.sync(note.fileno())
         if self.durable:
             sync_path(os.path.dirname(path))
 
