@@ -25,7 +25,7 @@ PEERS := $(basename $(notdir $(wildcard benchmarks/peers/requirements/*.txt)))
 PEERS_PYTHON ?= $(shell for p in python3.13 python3.14 python3; do $$p -c "import sys; sys.exit(sys.version_info < (3, 13))" 2>/dev/null && echo $$p && break; done)
 PEERS_NODE := benchmarks/peers/apps/tusnode
 DATABASE_URLS ?= postgresql://root@127.0.0.1:5432/test mysql://root@127.0.0.1:3306/test
-DATABASE_TESTS := tests/leases tests/service tests/api tests/test_quotas.py
+DATABASE_TESTS := tests/leases tests/service tests/api tests/test_quotas.py tests/test_quotas_growth.py
 
 .PHONY: help run test test-services services databases original peers switch torture fuzz soak simulate lint format frontend matrix matrix-3.12 matrix-3.13 wheel wheel-conformance docs bench bench-quick bench-docs servers-table disks-table floor conformance-peers clean
 
