@@ -16,6 +16,7 @@ from django.core.files.storage import FileSystemStorage, InMemoryStorage, Storag
 from django.core.validators import FileExtensionValidator
 from django.db import connection, models, transaction
 from django.db.models.fields.files import FieldFile
+from django.db.models.signals import post_init, post_save
 from django_resized import ResizedImageField
 from easy_thumbnails.fields import ThumbnailerImageField
 from imagekit.models import ProcessedImageField
@@ -30,6 +31,10 @@ from tests.service.test_service import CONTENT, append, files, make
 from tusbridge.errors import AlreadyAttached
 from tusbridge.models import AbstractUpload, Status, Upload
 from tusbridge.service import UploadService
+
+# imagekit listens to every model, and so all tests would insert uploads as the ORM saves them
+assert post_save.disconnect(dispatch_uid="ik_spec_field_receivers")
+assert post_init.disconnect(dispatch_uid="ik_spec_field_receivers")
 
 pytestmark = pytest.mark.django_db(transaction=True)
 _names = itertools.count()

@@ -118,6 +118,11 @@ class TestInsert:
         insert_row(upload)
         assert Upload.objects.filter(pk=upload.pk).exists()
 
+    def test_nobody_listens_to_the_uploads_of_these_tests(self) -> None:
+        """Or none of them would try the statements."""
+        assert not pre_save.has_listeners(Upload)
+        assert not post_save.has_listeners(Upload)
+
     def test_no_column_of_a_site_is_taken_for_what_the_lease_is_told(self) -> None:
         insert_row(filled(), lease_ttl=60)
         (built,) = rows._INSERT_LEASED._built.values()
