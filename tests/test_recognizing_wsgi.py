@@ -8,6 +8,7 @@ import pytest
 from django.conf.urls.i18n import i18n_patterns
 from django.core.wsgi import get_wsgi_application
 from django.urls import clear_url_caches, include, path
+from django.utils import translation
 
 from tests.support.urlconfs import page, set_urlconfs
 from tusbridge.wsgi import TusbridgeWSGI
@@ -44,7 +45,9 @@ def ask(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Callable[...
         status, answer = heard[0][:2]
         return int(status.split()[0]), dict(answer), said
 
-    yield ask
+    # LocaleMiddleware leaves the thread in the path's language
+    with translation.override(None):
+        yield ask
     clear_url_caches()
 
 
